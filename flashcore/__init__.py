@@ -1,0 +1,1 @@
+"""A minimal, hardened flashing core for Espressif chips."""

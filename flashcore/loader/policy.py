@@ -1,0 +1,118 @@
+"""How long to wait and how often to try: every number of the loader that is a judgement, as data with its source.
+
+Waits scale with the work that is asked for, never with hope: a floor for the link, a part per megabyte of flash touched, and
+the time the bytes need on the wire, which `Session` adds itself. Per megabyte means per 1 000 000 bytes. The sources are
+flasher-constants.md section 1 (what today's flashers use) and the times of flash parts' data sheets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RamRung:
+    """One way of sending a segment to RAM.
+
+    Args:
+        block_size: Payload of a block, in bytes; the ROM takes at most 0x1800 (oracle fact 24).
+        paced: Whether writes to the port are cut into short bursts with pauses.
+        full_check: Whether every word is read back, not only a sample.
+    """
+
+    block_size: int
+    paced: bool = False
+    full_check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Waits in seconds, and how many tries."""
+
+    command_s: float = 3.0
+    """Answer to a command that does nothing slow. Source: constants 1, default command timeout."""
+    write_s: float = 10.0
+    """For the driver to take a frame, beyond the time the frame needs on the wire. Source: constants 1, serial write timeout."""
+    quiet_s: float = 0.05
+    """Silence after which nothing more is expected. Source: fault catalogue rows 33, 34."""
+    quiet_limit_s: float = 1.0
+    """How long to wait for silence on a line that never falls silent."""
+    sync_s: tuple[float, ...] = (0.1, 0.5, 2.0)
+    """Answer to SYNC in early, later and last rounds: USB, then slow hubs and drivers, then network links."""
+    sync_tries: tuple[int, ...] = (5, 3, 1)
+    """SYNCs per reset in the rounds of `sync_s`; the first is spent on the ROM's autobaud (oracle, Limits)."""
+    connect_limit_s: float = 10.0
+    """After this long without a valid answer connecting ends with a diagnosis. Source: constants 2.2 (others: 7 to 10 s)."""
+    resync_s: tuple[float, ...] = (0.1, 0.5, 0.5, 0.5, 2.0)
+    """Answer to each SYNC after something went wrong in a session."""
+    ask_tries: int = 3
+    """Times that a command is sent which does no harm when it is carried out twice."""
+    erase_chip_s: float = 120.0
+    """Erase of the whole chip. Source: constants 1."""
+    erase_s_per_mb: float = 40.0
+    """Erase of a region. Source: constants 1, esptool master."""
+    program_s_per_mb: float = 40.0
+    """Erase and write inside a data block. Source: constants 1."""
+    erase_64k_s: float = 2.0
+    """One more block erase may be hidden in any data block. Source: W25Q32JV data sheet, block erase time maximum."""
+    md5_s_per_mb: float = 8.0
+    """MD5 over flash. Source: constants 1."""
+    greeting_s: float = 1.0
+    """For a stub to say OHAI after MEM_END, before it is asked with SYNC. Source: catalogue row 25 (delays up to 4 s)."""
+    mem_end_s: float = 0.5
+    """Answer to MEM_END, which may be cut off by the jump. Source: constants 1 (0.05 to 1)."""
+    ram_ladder: tuple[RamRung, ...] = (
+        RamRung(block_size=0x1800),
+        RamRung(block_size=0x1800),
+        RamRung(block_size=0x400, paced=True),
+        RamRung(block_size=0x100, paced=True, full_check=True),
+    )
+    """How a segment is sent to RAM, from the fastest way to the most careful; the second rung tells a single hit from a port
+    that damages all long frames. Source: catalogue row 1."""
+    burst_bytes: int = 64
+    """Longest write on a paced link: one full-speed USB packet. Source: catalogue row 1."""
+    burst_pause_s: float = 0.006
+    """Pause after each such write, beyond its time on the wire, so that the driver's burst ends. Source: catalogue row 1."""
+    damage_limit: int = 3
+    """Damaged long frames after which the link is paced for the rest of the session."""
+    block_tries: int = 4
+    """Times that one block is sent while the loader says that it arrived damaged."""
+    stalls: int = 4
+    """Recoveries in a row without one more good sector after which a transfer fails."""
+    recoveries: int = 64
+    """Recoveries per region after which a transfer fails, even if each gets a little further."""
+    reconnects: int = 3
+    """Times per session that the chip is reset and connected again."""
+    rom_block: int = 0x400
+    """Block of FLASH_DATA through the ROM. Source: constants 1."""
+    stub_block: int = 0x4000
+    """Block of FLASH_DATA through a stub, its largest (oracle facts 69, 73)."""
+    stub_block_paced: int = 0x1000
+    """The same on a paced link, where less should be lost with a block."""
+    read_chunk: int = 0x10000
+    """Bytes per READ_FLASH, so that a damaged answer costs no more."""
+    read_block: int = 0x1000
+    """Bytes per frame of READ_FLASH. Source: constants 1."""
+    read_in_flight: int = 16
+    """Frames that the stub may send ahead of our acknowledgements."""
+
+    def scaled(self, per_mb: float, size: int) -> float:
+        """Return the wait for work over `size` bytes that takes `per_mb` seconds per megabyte."""
+        return self.command_s + per_mb * size / MEGABYTE
+
+    def erase_wait(self, size: int) -> float:
+        """Return the wait for an erase of `size` bytes."""
+        return self.scaled(self.erase_s_per_mb, size)
+
+    def program_wait(self, size: int) -> float:
+        """Return the wait for a data block that ends in `size` bytes of flash."""
+        return self.scaled(self.program_s_per_mb, size) + self.erase_64k_s
+
+    def md5_wait(self, size: int) -> float:
+        """Return the wait for the MD5 of `size` bytes."""
+        return self.scaled(self.md5_s_per_mb, size)
+
+
+DEFAULT_POLICY = Policy()

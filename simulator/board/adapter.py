@@ -1,0 +1,202 @@
+"""The USB serial adapter: between what the host does and what the UART wires see.
+
+Towards the chip, bytes written by the host leave at the host's baud rate behind what is still being sent. Towards the host,
+bytes are handed over when the adapter's next USB packet is due, which is computed when the host looks, not simulated byte by
+byte. Line changes cost one control transfer each and happen in order. At four points faults may tap the stream; a tap maps each
+chunk to the chunks that go on.
+
+Fidelity: latencies and buffers from data sheets (see `simulator.board.bridge`), packet timing simplified to fixed intervals.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from simulator.board.bridge import BridgeSpec
+from simulator.kernel import Kernel
+from simulator.rng import Rng
+from simulator.wire import Chunk, Taps, as_received, byte_time, through
+
+Observer = Callable[[str, bytes], None]
+"""Called with the kind and the content of everything that happens."""
+
+
+class FarEnd(Protocol):
+    """What is wired to the adapter's UART pins and modem lines."""
+
+    def receive(self, chunk: Chunk) -> None:
+        """Take bytes at the moment the last of them is complete."""
+        ...
+
+    def lines_changed(self, *, dtr: bool, rts: bool) -> None:
+        """Learn that the modem lines have new levels; true is asserted."""
+        ...
+
+
+class SerialAdapter:
+    """One adapter in use.
+
+    Args:
+        spec: Which one.
+        kernel: Time.
+        rng: Dice, for the stream ``bridge``.
+        observe: Where events go.
+    """
+
+    def __init__(self, spec: BridgeSpec, kernel: Kernel, rng: Rng, observe: Observer) -> None:
+        self.spec = spec
+        self.taps = Taps()
+        self.baudrate = 9600
+        self.is_open = False
+        self.dtr = False
+        self.rts = False
+        self._kernel = kernel
+        self._observe = observe
+        self._noise = rng.stream("bridge")
+        self._far: FarEnd | None = None
+        self._tx_free_ns = 0
+        self._control_free_ns = 0
+        self._incoming: deque[Chunk] = deque()
+
+    def connect(self, far: FarEnd) -> None:
+        """Wire `far` to the UART side."""
+        self._far = far
+
+    def open(self) -> None:
+        """The host opens the port: what was received while it was closed is gone."""
+        self._incoming.clear()
+        self.is_open = True
+        self._observe("open", b"")
+
+    def close(self) -> None:
+        """The host closes the port."""
+        self.is_open = False
+        self._incoming.clear()
+        self._observe("close", b"")
+
+    def set_baudrate(self, baudrate: int) -> None:
+        """Change the rate of the UART side at once."""
+        if baudrate != self.baudrate:
+            self.baudrate = baudrate
+            self._observe("baud", b"%d" % baudrate)
+
+    def set_lines(self, dtr: bool, rts: bool) -> int:
+        """Change the modem lines by one control transfer.
+
+        Returns:
+            When the change takes effect, in nanoseconds.
+        """
+        done = max(self._kernel.now, self._control_free_ns) + self.spec.control_ns
+        self._control_free_ns = done
+        self._kernel.at(done, lambda: self._lines_reach(dtr, rts))
+        return done
+
+    def _lines_reach(self, dtr: bool, rts: bool) -> None:
+        if (dtr, rts) == (self.dtr, self.rts):
+            return
+        self.dtr, self.rts = dtr, rts
+        self._observe("lines", b"dtr=%d rts=%d" % (dtr, rts))
+        if self._far is not None:
+            self._far.lines_changed(dtr=dtr, rts=rts)
+
+    def write(self, data: bytes) -> int:
+        """Send `data` towards the chip.
+
+        Returns:
+            When the host's write call returns: as soon as the rest fits into the buffers on the way.
+        """
+        now = self._kernel.now
+        self._observe("h2d", data)
+        taps = self.taps.host_to_bridge
+        chunk = Chunk(data, now, 0, self.baudrate)
+        for item in through(taps, chunk) if taps else (chunk,):
+            self._send(item)
+        return max(now, self._tx_free_ns - self.spec.tx_buffer * byte_time(self.baudrate))
+
+    def _send(self, item: Chunk) -> None:
+        if not item.data:
+            return
+        start = max(item.start_ns + self.spec.out_latency_ns, self._tx_free_ns)
+        chunk = Chunk(item.data, start, byte_time(item.baud), item.baud)
+        self._tx_free_ns = chunk.end_ns
+        taps = self.taps.bridge_to_chip
+        for sent in through(taps, chunk) if taps else (chunk,):
+            for piece in sent.pieces():
+                self._kernel.at(piece.end_ns, lambda piece=piece: self._arrive(piece))  # type: ignore[misc]
+
+    def _arrive(self, piece: Chunk) -> None:
+        if self._far is not None:
+            self._far.receive(piece)
+
+    def from_chip(self, chunk: Chunk) -> None:
+        """Take a chunk that the chip's UART begins to send."""
+        taps = self.taps.chip_to_bridge
+        for item in through(taps, chunk) if taps else (chunk,):
+            data = as_received(item, self.baudrate, self._noise)
+            self._hand_over(item if data is item.data else item.with_data(data))
+
+    def _hand_over(self, chunk: Chunk) -> None:
+        taps = self.taps.bridge_to_host
+        for item in through(taps, chunk) if taps else (chunk,):
+            if item.data and self.is_open:
+                self._incoming.append(item)
+                self._observe("d2h", item.data)
+
+    def cut(self) -> None:
+        """The chip stopped in the middle of sending: bytes that are not complete yet never come."""
+        now = self._kernel.now
+        kept = [chunk.split(chunk.received_by(now))[0] if chunk.byte_ns else chunk for chunk in self._incoming]
+        self._incoming = deque(chunk for chunk in kept if chunk.data)
+
+    def discard_input(self) -> None:
+        """The host throws away what it has received: everything that the adapter has handed over by now."""
+        while self.drain(1 << 20):
+            pass
+
+    def _horizon(self) -> int:
+        interval = self.spec.latency_ns
+        return self._kernel.now // interval * interval if interval else self._kernel.now
+
+    def in_waiting(self) -> int:
+        """Return how many bytes the host could read now."""
+        horizon = self._horizon()
+        total = 0
+        for chunk in self._incoming:
+            if chunk.start_ns > horizon:
+                break
+            total += chunk.received_by(horizon)
+        return total
+
+    def drain(self, limit: int) -> bytes:
+        """Return up to `limit` bytes that have reached the host by now."""
+        incoming = self._incoming
+        if not incoming:
+            return b""
+        horizon = self._horizon()
+        parts: list[bytes] = []
+        while incoming and limit:
+            chunk = incoming[0]
+            ready = min(chunk.received_by(horizon), limit)
+            if ready <= 0:
+                break
+            if ready == len(chunk.data):
+                parts.append(chunk.data)
+                incoming.popleft()
+            else:
+                first, incoming[0] = chunk.split(ready)
+                parts.append(first.data)
+            limit -= ready
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def arrival_ns(self, count: int = 1) -> int | None:
+        """Return when the host will have `count` more bytes to read, as far as is known now, or ``None``."""
+        interval = self.spec.latency_ns
+        for chunk in self._incoming:
+            size = len(chunk.data)
+            if count <= size:
+                complete = chunk.start_ns + count * chunk.byte_ns
+                return -(-complete // interval) * interval if interval else complete
+            count -= size
+        return None

@@ -1,0 +1,212 @@
+"""A board on a desk: USB adapter, reset circuit and chip, seen from the host's side of the cable.
+
+`Board` is a passive model of time with four methods. The host submits what it does, asks when something will happen next, lets
+time pass, and drains what has come. A virtual port jumps from one to the next; a pump in real time calls the same four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from simulator.board.adapter import SerialAdapter
+from simulator.board.autoreset import AutoReset
+from simulator.board.bridge import BridgeSpec
+from simulator.board.presets import BoardPreset
+from simulator.chip.soc import Soc
+from simulator.kernel import Kernel
+from simulator.rng import Rng
+from simulator.wire import Chunk
+
+EventSink = Callable[[int, str, bytes], None]
+"""Takes the time in nanoseconds, the kind and the content of each event."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostBytes:
+    """The host writes."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HostLines:
+    """The host sets both modem lines in one step; true is asserted."""
+
+    dtr: bool
+    rts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostBaud:
+    """The host changes its rate."""
+
+    baudrate: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostOpen:
+    """The host opens the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostClose:
+    """The host closes the port."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostDiscard:
+    """The host throws away what it has received."""
+
+
+HostEvent = HostBytes | HostLines | HostBaud | HostOpen | HostClose | HostDiscard
+
+
+class Device(Protocol):
+    """Whatever is at the other end of the cable."""
+
+    @property
+    def kernel(self) -> Kernel:
+        """Its time."""
+        ...
+
+    @property
+    def adapter(self) -> SerialAdapter:
+        """The adapter that the host talks to."""
+        ...
+
+    def submit(self, event: HostEvent) -> int:
+        """Let the host do something; return when the host's call comes back, in nanoseconds."""
+        ...
+
+    def next_deadline(self) -> int | None:
+        """Return when something happens next, or ``None``."""
+        ...
+
+    def advance(self, to_ns: int) -> None:
+        """Let time pass."""
+        ...
+
+    def drain(self, limit: int = 65536) -> bytes:
+        """Return bytes that have reached the host."""
+        ...
+
+
+class AdapterDevice:
+    """The four methods for everything that hangs on a serial adapter."""
+
+    def __init__(self, spec: BridgeSpec, kernel: Kernel, rng: Rng, sink: EventSink | None) -> None:
+        self.kernel = kernel
+        self.rng = rng
+        self._sink = sink
+        self.adapter = SerialAdapter(spec, kernel, rng, self.observe)
+
+    def observe(self, kind: str, content: bytes) -> None:
+        """Record an event at the present time."""
+        if self._sink is not None:
+            self._sink(self.kernel.now, kind, content)
+
+    def submit(self, event: HostEvent) -> int:
+        """Let the host do something; return when the host's call comes back, in nanoseconds."""
+        adapter = self.adapter
+        match event:
+            case HostBytes(data):
+                return adapter.write(data)
+            case HostLines(dtr, rts):
+                return adapter.set_lines(dtr, rts)
+            case HostBaud(baudrate):
+                adapter.set_baudrate(baudrate)
+            case HostOpen():
+                adapter.open()
+            case HostClose():
+                adapter.close()
+            case HostDiscard():
+                adapter.discard_input()
+            case _:
+                assert_never(event)
+        return self.kernel.now
+
+    def next_deadline(self) -> int | None:
+        """Return when an event is due or bytes reach the host, whichever is first, or ``None``."""
+        event = self.kernel.next_deadline()
+        arrival = self.adapter.arrival_ns()
+        if arrival is None:
+            return event
+        return arrival if event is None else min(event, arrival)
+
+    def advance(self, to_ns: int) -> None:
+        """Let time pass until `to_ns`."""
+        self.kernel.advance(to_ns)
+
+    def drain(self, limit: int = 65536) -> bytes:
+        """Return up to `limit` bytes that have reached the host by now."""
+        return self.adapter.drain(limit)
+
+
+class Board(AdapterDevice):
+    """One virtual board.
+
+    Args:
+        preset: Which board.
+        kernel: Time; boards that belong to one run share it.
+        rng: Dice.
+        sink: Where events go; nowhere by default.
+        download: Whether somebody holds BOOT while power comes on, so that the chip waits for a flasher.
+    """
+
+    def __init__(
+        self,
+        preset: BoardPreset,
+        *,
+        kernel: Kernel | None = None,
+        rng: Rng | None = None,
+        sink: EventSink | None = None,
+        download: bool = False,
+    ) -> None:
+        super().__init__(preset.bridge, kernel or Kernel(), rng or Rng(), sink)
+        self.preset = preset
+        self.soc = Soc(
+            preset.chip,
+            self.kernel,
+            self.rng,
+            transmit=self.adapter.from_chip,
+            straps=self._sample_straps,
+            note=lambda kind, text: self.observe(kind, text.encode()),
+        )
+        self.reset_circuit = AutoReset(
+            self.kernel,
+            wiring=preset.wiring,
+            r_ohm=preset.r_ohm,
+            c_farad=preset.c_farad,
+            on_enable=self._enable,
+        )
+        self.adapter.connect(self)
+        self.power_on(download=download)
+
+    def power_on(self, *, download: bool = False) -> None:
+        """Apply power, with BOOT held down until the chip has started if `download`."""
+        self.reset_circuit.hold_boot(download)
+        self.reset_circuit.power_on()
+        if download:
+            self.reset_circuit.hold_boot(False)
+
+    def receive(self, chunk: Chunk) -> None:
+        """Take bytes from the adapter."""
+        self.soc.receive(chunk)
+
+    def lines_changed(self, *, dtr: bool, rts: bool) -> None:
+        """Pass the modem lines to the reset circuit."""
+        self.reset_circuit.set_lines(dtr=dtr, rts=rts)
+
+    def press_reset(self) -> None:
+        """Tap the RESET button."""
+        self.reset_circuit.press_reset()
+
+    def _sample_straps(self) -> int:
+        return self.preset.strap_value(io0_low=self.reset_circuit.io0_low)
+
+    def _enable(self, level: bool) -> None:
+        if not level:
+            self.adapter.cut()
+        self.soc.set_enabled(level)

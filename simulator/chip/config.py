@@ -1,0 +1,52 @@
+"""What can differ between one ESP32 and another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+US = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipTimes:
+    """How long the loaders' own work takes, in nanoseconds.
+
+    Fidelity: guessed from public logs of esptool sessions where not stated otherwise; flash times are the part's own.
+    """
+
+    reset_to_banner: int = 1_000_000
+    """From the release of EN to the first byte of the banner."""
+    command: int = 60 * US
+    """From the end of a request to the start of its answer, where there is no other work."""
+    md5_per_byte: int = 130
+    """MD5 over flash, per byte (ROM and stubs)."""
+    inflate_per_byte: int = 60
+    """Inflating, per byte of output."""
+    flash_read_per_byte: int = 30
+    """Reading flash through the cache-less SPI path, per byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipConfig:
+    """One chip with its flash.
+
+    Args:
+        efuse: Name of the eFuse preset: package and revision.
+        mac: Factory MAC address.
+        crystal_mhz: 26 or 40.
+        flash: Name of the flash part, see `simulator.chip.flash_parts`.
+        autobaud: Whether the ROM measures the host's rate first, as silicon does; the first SYNC is spent on that. False models
+            the recording (oracle, Limits).
+        watchdog: Whether the RTC watchdog restarts a failed flash boot, as on silicon.
+        needs_attach: Whether the flash stays unreachable until SPI_ATTACH, as on silicon.
+        times: Durations.
+    """
+
+    efuse: str = "D0WDQ6-V3"
+    mac: str = "24:6f:28:aa:bb:cc"
+    crystal_mhz: int = 40
+    flash: str = "W25Q32JV"
+    autobaud: bool = True
+    watchdog: bool = True
+    needs_attach: bool = True
+    times: ChipTimes = field(default_factory=ChipTimes)

@@ -1,0 +1,141 @@
+"""The chip as a whole: reset, straps, and the program that runs.
+
+EN low stops everything. When EN rises the straps are sampled and the mask ROM starts: it prints its banner and either waits for
+a host on the UART or boots from flash. A program may jump to another (ROM to stub, boot to firmware) or reset the chip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum, unique
+
+from simulator.chip.config import ChipConfig
+from simulator.chip.program import Dead, Program
+from simulator.chip.uart import Uart
+from simulator.kernel import Action, Kernel, Timer
+from simulator.rng import Rng
+from simulator.wire import Chunk, as_received
+
+
+@unique
+class ResetCause(IntEnum):
+    """Why the chip started, as the ROM prints it. Source: oracle fact 1, ``rom_boot.json``."""
+
+    POWERON_RESET = 0x1
+    SW_RESET = 0x3
+    RTCWDT_RTC_RESET = 0x10
+    SW_CPU_RESET = 0xC
+    RTCWDT_BROWN_OUT_RESET = 0xF
+
+
+class Soc:
+    """One ESP32 with its flash.
+
+    Args:
+        config: Which one.
+        kernel: Time.
+        rng: Dice, for the streams ``chip.*``.
+        transmit: Called with each chunk that UART0 sends.
+        straps: Returns the strapping pins' levels when asked, as the ROM's strap value (0x13: boot from flash).
+        note: Called with (kind, text) for everything worth recording: resets, modes, model gaps.
+    """
+
+    def __init__(
+        self,
+        config: ChipConfig,
+        kernel: Kernel,
+        rng: Rng,
+        *,
+        transmit: Callable[[Chunk], None],
+        straps: Callable[[], int],
+        note: Callable[[str, str], None],
+    ) -> None:
+        from simulator.chip.assembly import assemble
+
+        self.config = config
+        self.kernel = kernel
+        self.rng = rng
+        self.note = note
+        self.uart = Uart(kernel, transmit)
+        self.strap = 0x13
+        """Strap value as sampled at the last reset."""
+        self.cause = ResetCause.POWERON_RESET
+        """Why the chip last started."""
+        self.flash, self.memory, self.efuse, self.spi = assemble(self)
+        self._straps = straps
+        self._life = 0
+        self._enabled = False
+        self._noise = rng.stream("chip.uart")
+        self.program: Program = Dead()
+        """What runs now."""
+        self.boots = 0
+        """How many times the chip has started."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether EN is high."""
+        return self._enabled
+
+    def set_enabled(self, level: bool) -> None:
+        """Tell the chip that EN crossed its threshold."""
+        if level == self._enabled:
+            return
+        self._enabled = level
+        if level:
+            self._start(ResetCause.POWERON_RESET)
+        else:
+            self._stop()
+            self.note("chip", "EN low")
+
+    def reset(self, cause: ResetCause) -> None:
+        """Restart the chip from within: by software or a watchdog."""
+        if self._enabled:
+            self._stop()
+            self._start(cause)
+
+    def jump(self, program: Program) -> None:
+        """Let `program` run from now on."""
+        self._life += 1
+        self.program = program
+        program.start()
+
+    def die(self, why: str) -> None:
+        """Stop executing, without a word."""
+        self.note("chip", f"dead: {why}")
+        self.jump(Dead())
+
+    def after(self, delay_ns: int, action: Action) -> Timer:
+        """Run `action` in `delay_ns`, unless the program that is running now has ended by then."""
+        life = self._life
+
+        def run() -> None:
+            if self._life == life:
+                action()
+
+        return self.kernel.after(delay_ns, run)
+
+    def receive(self, chunk: Chunk) -> None:
+        """Take bytes from the bridge, at the moment the last of them is complete."""
+        if not self._enabled:
+            return
+        self.program.receive(chunk)
+
+    def heard(self, chunk: Chunk) -> bytes:
+        """Return what UART0 makes of `chunk` at its present rate."""
+        return as_received(chunk, self.uart.baud, self._noise)
+
+    def _stop(self) -> None:
+        self._life += 1
+        self.program = Dead()
+        self.uart.reset()
+
+    def _start(self, cause: ResetCause) -> None:
+        from simulator.chip.boot import first_program
+
+        self.boots += 1
+        self.cause = cause
+        if cause is ResetCause.POWERON_RESET:
+            self.strap = self._straps()
+            self.memory.clear()
+        self.note("chip", f"reset {cause.name} strap 0x{self.strap:02x}")
+        self.jump(first_program(self))

@@ -1,0 +1,146 @@
+"""Putting faults into a running device.
+
+Each fault becomes one tap at its place, with dice of its own, so that adding a fault does not change the others. The taps keep
+count: a fault that was planned but never fired proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from simulator.faults import model
+from simulator.faults.actions import effect
+from simulator.faults.frames import FrameFollower, FrameId
+from simulator.faults.model import Fault, Where
+from simulator.faults.text import format as text_of
+from simulator.kernel import S
+from simulator.rng import Dice, Rng
+from simulator.wire import Chunk, Taps
+
+
+class ActiveFault:
+    """One fault at work.
+
+    Args:
+        fault: What it is.
+        dice: Its own randomness.
+        report: Called with a text each time it strikes.
+    """
+
+    def __init__(self, fault: Fault, dice: Dice, report: Callable[[str], None]) -> None:
+        self.fault = fault
+        self.name = fault.name or text_of(fault)
+        self.fired = 0
+        """How often it has struck."""
+        self._dice = dice
+        self._report = report
+        self._effect = effect(fault.what, dice)
+        self._follower = FrameFollower()
+        self._passed = 0
+        self._stalled = False
+        self._shift_ns = 0
+
+    def __call__(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Let `chunk` pass, or do to it what the fault does."""
+        if self._stalled:
+            return ()
+        if self._shift_ns:
+            chunk = chunk.delayed(self._shift_ns)
+        match self.fault.when:
+            case model.Always():
+                return self._strike(chunk)
+            case model.After(seconds):
+                return self._strike(chunk) if chunk.start_ns >= seconds * S else (chunk,)
+            case model.NthByte(n):
+                return self._at_byte(chunk, n)
+            case model.NthFrame() | model.Every() | model.Chance() as trigger:
+                return self._at_frames(chunk, trigger)
+            case other:
+                assert_never(other)
+
+    def _at_byte(self, chunk: Chunk, n: int) -> Sequence[Chunk]:
+        before = self._passed
+        self._passed += len(chunk.data)
+        if not before < n <= self._passed:
+            return (chunk,)
+        head, rest = chunk.split(n - 1 - before)
+        hit, tail = rest.split(1)
+        return [part for part in (head, *self._strike(hit), tail) if part.data]
+
+    def _at_frames(self, chunk: Chunk, trigger: model.NthFrame | model.Every | model.Chance) -> Sequence[Chunk]:
+        result: list[Chunk] = []
+        shift = 0
+        for part in self._follower.follow(chunk):
+            moved = part.chunk.delayed(shift) if shift else part.chunk
+            frame = part.frame
+            if self._stalled or (frame is not None and frame.struck and isinstance(self.fault.what, model.Drop)):
+                continue
+            if frame is None or frame.struck or not self._chosen(frame, trigger):
+                result.append(moved)
+                continue
+            frame.struck = True
+            before = self._shift_ns
+            hit = self._strike(moved)
+            shift += self._shift_ns - before
+            if hit and isinstance(self.fault.what, model.Insert | model.Duplicate):
+                shift += hit[-1].end_ns - moved.end_ns
+            result.extend(hit)
+        return result
+
+    def _chosen(self, frame: FrameId, trigger: model.NthFrame | model.Every | model.Chance) -> bool:
+        if frame.chosen is None and frame.opcode is not None:
+            frame.chosen = self._choose(frame, frame.opcode, trigger)
+        return bool(frame.chosen)
+
+    def _choose(self, frame: FrameId, opcode: int, trigger: model.NthFrame | model.Every | model.Chance) -> bool:
+        match trigger:
+            case model.NthFrame(None, n):
+                return frame.number >= n
+            case model.NthFrame(wanted, n):
+                return opcode == wanted and frame.of_opcode >= n
+            case model.Every(n):
+                return frame.number % n == 0
+            case model.Chance(probability):
+                return self._dice.chance(probability)
+
+    def _strike(self, chunk: Chunk) -> Sequence[Chunk]:
+        if self.fault.times and self.fired >= self.fault.times:
+            return (chunk,)
+        result = self._effect(chunk)
+        if len(result) == 1 and result[0] is chunk:
+            return result
+        self.fired += 1
+        self._report(f"{self.name} struck {len(chunk.data)} bytes")
+        match self.fault.what:
+            case model.Stall():
+                self._stalled = True
+            case model.Delay(seconds):
+                self._shift_ns += round(seconds * S)
+            case _:
+                pass
+        return result
+
+
+def install(taps: Taps, faults: Sequence[Fault], rng: Rng, report: Callable[[str], None]) -> list[ActiveFault]:
+    """Put `faults` into streams, in their order.
+
+    Args:
+        taps: The streams of one adapter.
+        faults: Which faults.
+        rng: The run's randomness; each fault gets the stream ``fault.<number>``.
+        report: Called with a text each time one strikes.
+
+    Returns:
+        The faults at work, whose ``fired`` tells afterwards whether they struck.
+    """
+    places = {
+        Where.HOST_TO_BRIDGE: taps.host_to_bridge,
+        Where.BRIDGE_TO_CHIP: taps.bridge_to_chip,
+        Where.CHIP_TO_BRIDGE: taps.chip_to_bridge,
+        Where.BRIDGE_TO_HOST: taps.bridge_to_host,
+    }
+    active = [ActiveFault(fault, rng.stream(f"fault.{index}"), report) for index, fault in enumerate(faults)]
+    for item in active:
+        places[item.fault.where].append(item)
+    return active

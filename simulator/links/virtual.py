@@ -1,0 +1,139 @@
+"""A port in the same process and in virtual time.
+
+Whenever the host waits, time jumps to the next thing that happens: an event of the model, bytes that reach the host, or the
+host's own deadline. Nothing else moves the clock, so a run depends only on what the host does and on the seed.
+"""
+
+from __future__ import annotations
+
+from flashcore.errors import DeadlineExceededError, PortLostError
+from flashcore.port import LineSupport
+from simulator.board.board import Device, HostBaud, HostBytes, HostClose, HostDiscard, HostEvent, HostLines, HostOpen
+from simulator.clock import VirtualClock
+
+
+class VirtualPort:
+    """A `flashcore.port.Port` onto a virtual device.
+
+    Args:
+        device: What is at the other end of the cable.
+        name: The name to show to the user.
+        baudrate: The rate at which the port is opened.
+        line_support: What the link can do with DTR and RTS.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        *,
+        name: str = "virtual",
+        baudrate: int = 115200,
+        line_support: LineSupport = LineSupport.ATOMIC,
+    ) -> None:
+        self.device = device
+        self.name = name
+        self.line_support = line_support
+        self.clock = VirtualClock(device.advance, lambda: device.kernel.now)
+        self._dtr = False
+        self._rts = False
+        self._open = True
+        device.submit(HostOpen())
+        device.submit(HostBaud(baudrate))
+
+    @property
+    def baudrate(self) -> int:
+        """The rate at the host's side, in baud."""
+        return self.device.adapter.baudrate
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes can be read without waiting."""
+        return self.device.adapter.in_waiting()
+
+    def set_baudrate(self, baudrate: int) -> None:
+        """Change the rate at the host's side."""
+        self._do(HostBaud(baudrate))
+
+    def read(self, max_bytes: int, deadline_ns: int) -> bytes:
+        """Return what is there, letting time pass until the first byte comes or `deadline_ns`.
+
+        Raises:
+            PortLostError: The port was closed.
+        """
+        self._require_open()
+        device = self.device
+        while True:
+            data = device.drain(max_bytes)
+            if data:
+                return data
+            upcoming = device.next_deadline()
+            if upcoming is None or upcoming > deadline_ns:
+                if deadline_ns > device.kernel.now:
+                    device.advance(deadline_ns)
+                return device.drain(max_bytes)
+            device.advance(upcoming)
+
+    def read_exactly(self, count: int, deadline_ns: int) -> bytes:
+        """Return `count` bytes, or fewer if no more come until `deadline_ns`; as a driver's blocking read does.
+
+        Raises:
+            PortLostError: The port was closed.
+        """
+        self._require_open()
+        device = self.device
+        parts: list[bytes] = []
+        while True:
+            data = device.drain(count)
+            count -= len(data)
+            if data:
+                parts.append(data)
+            if not count or device.kernel.now >= deadline_ns:
+                return b"".join(parts)
+            arrival = device.adapter.arrival_ns(count) or device.adapter.arrival_ns()
+            event = device.kernel.next_deadline()
+            upcoming = min((at for at in (arrival, event) if at is not None), default=deadline_ns)
+            device.advance(min(upcoming, deadline_ns))
+
+    def write(self, data: bytes, deadline_ns: int) -> None:
+        """Hand all of `data` to the adapter; returns when the rest fits into the buffers on the way.
+
+        Raises:
+            DeadlineExceededError: The adapter did not take all of it in time.
+            PortLostError: The port was closed.
+        """
+        self._require_open()
+        done = self.device.submit(HostBytes(data))
+        if done > deadline_ns:
+            self.clock.sleep_until(deadline_ns)
+            raise DeadlineExceededError(f"{self.name} did not take {len(data)} bytes in time", code="port.write_stuck")
+        self.clock.sleep_until(done)
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Assert (true) or release (false) the modem lines; ``None`` leaves a line as it is."""
+        self._require_open()
+        new_dtr = self._dtr if dtr is None else dtr
+        new_rts = self._rts if rts is None else rts
+        if self.line_support is LineSupport.SEQUENTIAL and new_dtr != self._dtr and new_rts != self._rts:
+            self._do(HostLines(new_dtr, self._rts))
+        self._do(HostLines(new_dtr, new_rts))
+        self._dtr, self._rts = new_dtr, new_rts
+
+    def discard_input(self) -> None:
+        """Forget everything received but not yet read."""
+        self._do(HostDiscard())
+
+    def close(self) -> None:
+        """Give the port back with both lines released. Closing twice is harmless."""
+        if self._open:
+            if self._dtr or self._rts:
+                self.set_lines(dtr=False, rts=False)
+            self._open = False
+            self.device.submit(HostClose())
+
+    def _do(self, event: HostEvent) -> None:
+        self._require_open()
+        self.clock.sleep_until(self.device.submit(event))
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise PortLostError(f"{self.name} is closed")
