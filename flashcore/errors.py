@@ -196,6 +196,12 @@ class TransferError(FlashcoreError):
     exit_code = ExitCode.TRANSFER
 
 
+class ChipResetError(TransferError):
+    """The chip restarted in the middle of a session: its boot text came, or its ROM answers in place of the stub."""
+
+    code = "transfer.chip_reset"
+
+
 class ConnectError(FlashcoreError):
     """No loader could be reached behind the port."""
 

@@ -1,10 +1,10 @@
 """The ESP32, and how to tell its many packages and revisions apart.
 
 Everything about a piece of silicon is in the first seven eFuse words, but for one bit of the revision, which is in the
-date register of the APB controller, and for the crystal, which follows from the UART divider that the ROM's baud detection
-chose. `identify` and `crystal` are pure, so a recorded board and a live one are read alike.
-Source: ESP32 Technical Reference Manual, chapters "eFuse Controller" and "UART"; ``rom_reg.json`` read_efuse, read_misc;
-ESP32-D0WDR2-V3's PSRAM from its data sheet.
+date register of the APB controller, and for the crystal, which follows from the UART divider that the ROM's baud
+detection chose. `identify` and `crystal` are pure, so a recorded board and a live one are read alike.
+Source: ESP32 Technical Reference Manual, chapters "eFuse Controller" and "UART"; ``rom_reg.json`` read_efuse and
+read_misc; the PSRAM of ESP32-D0WDR2-V3 from its data sheet.
 """
 
 from __future__ import annotations

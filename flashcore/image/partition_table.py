@@ -9,6 +9,7 @@ Source: ESP-IDF documentation, "Partition Tables".
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _MAGIC = b"\xaa\x50"
 _MD5_START = b"\xeb\xeb" + b"\xff" * 14
 _END = b"\xff" * ENTRY_SIZE
 _LABEL_SIZE = 16
+_FIXED = (2, 3)
 
 
 @unique
@@ -96,11 +98,13 @@ class Partition:
     @property
     def subtype_name(self) -> str:
         """Subtype in words."""
-        names = (
-            {PartitionType.APP: _APP_SUBTYPES, PartitionType.DATA: _DATA_SUBTYPES}.get(PartitionType(self.type), {})
-            if isinstance(self.type, PartitionType)
-            else {}
-        )
+        match self.type:
+            case PartitionType.APP:
+                names = _APP_SUBTYPES
+            case PartitionType.DATA:
+                names = _DATA_SUBTYPES
+            case _:
+                names = {}
         return names.get(self.subtype, f"0x{self.subtype:02x}")
 
     def build(self) -> bytes:
@@ -160,9 +164,7 @@ class PartitionTable:
             )
         return entries.ljust(TABLE_SIZE, b"\xff")
 
-    def validate(
-        self, *, flash_size: int | None = None, table_offset: int = 0x8000, name: str = "partition table"
-    ) -> None:
+    def validate(self, *, flash_size: int | None = None, table_offset: int = 0x8000, name: str = "partition table") -> None:
         """Refuse a table that cannot work.
 
         Args:
@@ -180,9 +182,9 @@ class PartitionTable:
         table = Partition(
             name="partition table", type=PartitionType.PARTITION_TABLE, subtype=0, offset=table_offset, size=ALIGNMENT
         )
-        occupied = [partition for partition in self.partitions if partition.type not in (2, 3)]
+        occupied = [partition for partition in self.partitions if partition.type not in _FIXED]
         by_offset = sorted([table, *occupied], key=lambda partition: partition.offset)
-        for left, right in zip(by_offset, by_offset[1:], strict=False):
+        for left, right in itertools.pairwise(by_offset):
             if left.end > right.offset:
                 raise OverlapError(
                     f"{name}: {left.name!r} ends at 0x{left.end:x}, but {right.name!r} starts at 0x{right.offset:x}",
@@ -239,12 +241,19 @@ def _parse_entry(entry: bytes) -> Partition:
     _, kind, subtype, offset, size, label, flags = _ENTRY.unpack(entry)
     return Partition(
         name=label.partition(b"\0")[0].decode("utf-8", "backslashreplace"),
-        type=PartitionType(kind) if kind in PartitionType._value2member_map_ else kind,
+        type=_type(kind),
         subtype=subtype,
         offset=offset,
         size=size,
         flags=flags,
     )
+
+
+def _type(code: int) -> PartitionType | int:
+    try:
+        return PartitionType(code)
+    except ValueError:
+        return code
 
 
 def _check_md5(view: memoryview, offset: int, name: str) -> None:
@@ -270,8 +279,8 @@ def _validate_place(partition: Partition, flash_size: int | None, name: str) -> 
         )
     if flash_size is not None and partition.end > flash_size:
         raise DoesNotFitError(
-            f"{name}: {partition.name!r} ends at 0x{partition.end:x}, {partition.end - flash_size} bytes beyond the flash "
-            f"of 0x{flash_size:x} bytes",
+            f"{name}: {partition.name!r} ends at 0x{partition.end:x}, {partition.end - flash_size} bytes "
+            f"beyond the flash of 0x{flash_size:x} bytes",
             hint="use the partition table that was made for this flash size",
             context={"name": name, "partition": partition.name, "too_many": partition.end - flash_size},
         )

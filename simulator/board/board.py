@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
+from flashcore.errors import ScenarioError
 from simulator.board.adapter import SerialAdapter
 from simulator.board.autoreset import AutoReset
 from simulator.board.bridge import BridgeSpec
@@ -153,6 +154,10 @@ class Board(AdapterDevice):
         rng: Dice.
         sink: Where events go; nowhere by default.
         download: Whether somebody holds BOOT while power comes on, so that the chip waits for a flasher.
+        flash: What is on the flash, from offset 0.
+
+    Raises:
+        ScenarioError: The flash content is larger than the flash.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class Board(AdapterDevice):
         rng: Rng | None = None,
         sink: EventSink | None = None,
         download: bool = False,
+        flash: bytes = b"",
     ) -> None:
         super().__init__(preset.bridge, kernel or Kernel(), rng or Rng(), sink)
         self.preset = preset
@@ -181,6 +187,9 @@ class Board(AdapterDevice):
             c_farad=preset.c_farad,
             on_enable=self._enable,
         )
+        if len(flash) > self.soc.flash.size:
+            raise ScenarioError(f"{len(flash)} bytes do not fit the {self.soc.flash.size} bytes of flash on {preset.name}")
+        self.soc.flash.load(0, flash)
         self.adapter.connect(self)
         self.power_on(download=download)
 

@@ -39,6 +39,8 @@ class ChipConfig:
             the recording (oracle, Limits).
         watchdog: Whether the RTC watchdog restarts a failed flash boot, as on silicon.
         needs_attach: Whether the flash stays unreachable until SPI_ATTACH, as on silicon.
+        clkdiv: UART_CLKDIV after autobaud where it is not what the rate gives; the recording has a constant.
+        rtc_cali: RTC_CALI where it is not what the crystal gives.
         times: Durations.
     """
 
@@ -49,4 +51,6 @@ class ChipConfig:
     autobaud: bool = True
     watchdog: bool = True
     needs_attach: bool = True
+    clkdiv: int | None = None
+    rtc_cali: int | None = None
     times: ChipTimes = field(default_factory=ChipTimes)

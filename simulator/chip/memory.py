@@ -46,7 +46,8 @@ PERIPHERAL_PAGES = frozenset(
 )
 """Pages that answer.
 
-Source: technical reference manual, peripheral address map; rom_reg.json read_body_len_2 (0x3FF41000, reserved, is dead)."""
+Source: technical reference manual, peripheral address map; rom_reg.json read_body_len_2 (reserved 0x3FF41000 is dead).
+"""
 
 ROM_WORDS = {
     0x4000_1000: 0x00F0_1D83,

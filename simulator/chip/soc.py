@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum, unique
 
+from simulator.chip.assembly import assemble, board_registers
 from simulator.chip.config import ChipConfig
 from simulator.chip.program import Dead, Program
 from simulator.chip.uart import Uart
@@ -50,8 +51,6 @@ class Soc:
         straps: Callable[[], int],
         note: Callable[[str, str], None],
     ) -> None:
-        from simulator.chip.assembly import assemble
-
         self.config = config
         self.kernel = kernel
         self.rng = rng
@@ -61,7 +60,12 @@ class Soc:
         """Strap value as sampled at the last reset."""
         self.cause = ResetCause.POWERON_RESET
         """Why the chip last started."""
-        self.flash, self.memory, self.efuse, self.spi = assemble(self)
+        parts = assemble(config, lambda: kernel.now)
+        self.flash = parts.flash
+        self.memory = parts.memory
+        self.efuse = parts.efuse
+        self.registers = parts.registers
+        self.spi = parts.spi
         self._straps = straps
         self._life = 0
         self._enabled = False
@@ -137,5 +141,9 @@ class Soc:
         if cause is ResetCause.POWERON_RESET:
             self.strap = self._straps()
             self.memory.clear()
+        self.efuse.reset()
+        self.registers.reset(board_registers(self.config, self.efuse, strap=self.strap))
+        self.spi.reset()
+        self.spi.attached = not self.config.needs_attach
         self.note("chip", f"reset {cause.name} strap 0x{self.strap:02x}")
         self.jump(first_program(self))

@@ -122,14 +122,17 @@ class ActiveFault:
         return result
 
 
-def install(taps: Taps, faults: Sequence[Fault], rng: Rng, report: Callable[[str], None]) -> list[ActiveFault]:
+def install(
+    taps: Taps, faults: Sequence[Fault], rng: Rng, report: Callable[[str], None], *, prefix: str = "plan"
+) -> list[ActiveFault]:
     """Put `faults` into streams, in their order.
 
     Args:
         taps: The streams of one adapter.
         faults: Which faults.
-        rng: The run's randomness; each fault gets the stream ``fault.<number>``.
+        rng: The run's randomness; each fault gets the stream ``fault.<prefix>.<number>``.
         report: Called with a text each time one strikes.
+        prefix: Name of the plan, which sets its dice apart from those of others.
 
     Returns:
         The faults at work, whose ``fired`` tells afterwards whether they struck.
@@ -140,7 +143,7 @@ def install(taps: Taps, faults: Sequence[Fault], rng: Rng, report: Callable[[str
         Where.CHIP_TO_BRIDGE: taps.chip_to_bridge,
         Where.BRIDGE_TO_HOST: taps.bridge_to_host,
     }
-    active = [ActiveFault(fault, rng.stream(f"fault.{index}"), report) for index, fault in enumerate(faults)]
+    active = [ActiveFault(fault, rng.stream(f"fault.{prefix}.{index}"), report) for index, fault in enumerate(faults)]
     for item in active:
         places[item.fault.where].append(item)
     return active

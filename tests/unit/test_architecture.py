@@ -30,7 +30,7 @@ def below(*names: str) -> frozenset[str]:
 HOST = below("flashcore.errors", "flashcore.port", "flashcore.protocol", "flashcore.chips", "flashcore.image")
 KERNEL = below("simulator.clock", "simulator.kernel", "simulator.rng", "simulator.wire")
 BOARD = HOST | KERNEL | below("simulator.chip", "simulator.board", "simulator.faults")
-LINKS = BOARD | below("simulator.record", "simulator.links", "simulator.proxy")
+LINKS = BOARD | below("simulator.record", "simulator.scenario", "simulator.links", "simulator.proxy")
 REPORTS = LINKS | below("simulator.flashers", "simulator.campaign", "simulator.scorecard", "simulator.testing")
 
 LAYERS: Mapping[str, frozenset[str]] = {
@@ -55,6 +55,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.faults": KERNEL | below("flashcore.errors", "flashcore.protocol"),
     "simulator.board": BOARD,
     "simulator.record": BOARD,
+    "simulator.scenario": BOARD | below("simulator.record"),
     "simulator.links": LINKS,
     "simulator.proxy": LINKS,
     "simulator.testing": LINKS,

@@ -1,0 +1,409 @@
+"""One conversation with a loader: commands out, answers in, and what to do when none comes.
+
+A session clears the line before each command, so that a late answer is never taken for the next one's; it keeps what it heard,
+since that is what a diagnosis is made of; and it can find back into step: wait for quiet, SYNC (which disturbs neither a stub
+nor the ROM's block sequence, oracle fact 29), and, for a stub that a stray delimiter made deaf, one single C0 (facts 64, 70).
+Whether a command may be sent again is not decided here but by whoever knows what it does. All waiting is on the port's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError
+from flashcore.loader.policy import DEFAULT_POLICY, Policy
+from flashcore.loader.progress import Finding, OnEvent, ignore
+from flashcore.port import NS_PER_S, Port, ns
+from flashcore.protocol import boot_log, commands
+from flashcore.protocol.exchange import ROM_STATUS_LENGTH, STUB_STATUS_LENGTH, Dialect, Exchange, Refusal, Reply
+from flashcore.protocol.opcodes import STATUS_TEXT, Opcode, RomStatus, StubStatus, name_of
+from flashcore.protocol.packet import Request, parse_response
+from flashcore.protocol.slip import END, encode
+
+READ_SIZE = 0x10000
+"""Most bytes taken from the port at once."""
+RECENT_LIMIT = 0x10000
+"""How many of the last received bytes are kept for a diagnosis."""
+LONG_FRAME = 512
+"""From this length on, in bytes, damage is counted against the link and not against chance."""
+BANNER_MARK = b"rst:0x"
+"""What every boot of the ROM prints (oracle fact 1)."""
+
+_BITS_PER_BYTE = 10
+
+
+@dataclass(slots=True)
+class LinkProfile:
+    """What a session has learnt about its link.
+
+    Args:
+        max_burst: Longest write handed to the port at once, in bytes; ``None`` if whole frames pass.
+        pause_s: Pause after each such write, beyond the time that the bytes take on the wire.
+        damaged: Long frames that arrived broken since the last change of the profile.
+        longest_good: Longest frame that arrived whole, in bytes.
+        shortest_bad: Shortest frame that arrived broken, in bytes.
+    """
+
+    max_burst: int | None = None
+    pause_s: float = 0.0
+    damaged: int = 0
+    longest_good: int = 0
+    shortest_bad: int = 0
+
+    @property
+    def paced(self) -> bool:
+        """Whether writes are cut into bursts."""
+        return self.max_burst is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncAnswer:
+    """A valid answer to SYNC.
+
+    Args:
+        dialect: Who answers, told by the number of status bytes (oracle facts 18, 51).
+        value: The value word; 0 from a stub.
+    """
+
+    dialect: Dialect
+    value: int
+
+
+class Session:
+    """Commands and answers over one port.
+
+    Args:
+        port: An open port.
+        policy: Waits and tries.
+        on_event: Receives findings and progress.
+    """
+
+    def __init__(self, port: Port, *, policy: Policy = DEFAULT_POLICY, on_event: OnEvent = ignore) -> None:
+        self.port = port
+        self.clock = port.clock
+        self.policy = policy
+        self.exchange = Exchange()
+        self.link = LinkProfile()
+        self.findings: list[Finding] = []
+        self.emit: OnEvent = on_event
+        self.received = 0
+        """Bytes received since the last `clear_recent`."""
+        self._recent = bytearray()
+
+    # --- what was heard ---------------------------------------------------------------------------------------------
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which loader is believed to answer."""
+        return self.exchange.dialect
+
+    @dialect.setter
+    def dialect(self, dialect: Dialect) -> None:
+        self.exchange.dialect = dialect
+
+    @property
+    def recent(self) -> bytes:
+        """The last bytes received, as they came; at most `RECENT_LIMIT`."""
+        return bytes(self._recent[-RECENT_LIMIT:])
+
+    def clear_recent(self) -> None:
+        """Start a new record of what is received."""
+        self._recent.clear()
+        self.received = 0
+
+    def found(self, code: str, text: str) -> None:
+        """Record a finding, once per code, and tell it."""
+        if all(finding.code != code for finding in self.findings):
+            finding = Finding(code=code, text=text)
+            self.findings.append(finding)
+            self.emit(finding)
+
+    # --- bytes ------------------------------------------------------------------------------------------------------
+
+    def receive(self, deadline_ns: int) -> bytes:
+        """Return the next bytes, none at the deadline, and keep them among the recent ones."""
+        data = self.port.read(READ_SIZE, deadline_ns)
+        if data:
+            self.received += len(data)
+            recent = self._recent
+            recent += data
+            if len(recent) > 2 * RECENT_LIMIT:
+                del recent[:-RECENT_LIMIT]
+        return data
+
+    def transmit(self, wire: bytes) -> None:
+        """Hand `wire` to the port, cut into bursts where the link asks for that.
+
+        Raises:
+            DeadlineExceededError: The driver does not take it.
+            PortLostError: The port vanished.
+        """
+        port, clock, burst = self.port, self.clock, self.link.max_burst
+        allowed = ns(self.policy.write_s) + 2 * self._wire_ns(len(wire))
+        if burst is None or len(wire) <= burst:
+            port.write(wire, clock.now_ns() + allowed)
+            return
+        pause = ns(self.link.pause_s)
+        for start in range(0, len(wire), burst):
+            piece = wire[start : start + burst]
+            port.write(piece, clock.now_ns() + allowed)
+            clock.sleep_until(clock.now_ns() + pause + self._wire_ns(len(piece)))
+
+    def _wire_ns(self, size: int) -> int:
+        return size * _BITS_PER_BYTE * NS_PER_S // self.port.baudrate
+
+    def clear_input(self) -> None:
+        """Forget what has come in.
+
+        Raises:
+            ChipResetError: It was the text of a boot.
+        """
+        if self.receive(0):
+            for _ in range(64):
+                if not self.receive(0):
+                    break
+            self.port.discard_input()
+            self._check_banner()
+        self.exchange.forget()
+
+    def drain(self) -> None:
+        """Take in and forget what comes until the line is quiet, or for a while if it never is."""
+        quiet, clock = ns(self.policy.quiet_s), self.clock
+        limit = clock.now_ns() + ns(self.policy.quiet_limit_s)
+        while clock.now_ns() < limit and self.receive(clock.now_ns() + quiet):
+            pass
+        self.exchange.forget()
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    def command(self, request: Request, wait_s: float | None = None) -> Reply:
+        """Send `request` once and return the answer.
+
+        Args:
+            request: What to send.
+            wait_s: For the answer, in seconds, beyond the time the bytes need on the wire.
+
+        Raises:
+            DeviceError: The loader refused.
+            DeadlineExceededError: No answer came.
+            ChipResetError: The chip restarted.
+            PortLostError: The port vanished.
+        """
+        self.clear_input()
+        wire = encode(request.pack())
+        self.transmit(wire)
+        wait = self.policy.command_s if wait_s is None else wait_s
+        deadline = self.clock.now_ns() + ns(wait) + 2 * self._wire_ns(len(wire))
+        return self.answer(request.opcode, deadline)
+
+    def answer(self, opcode: Opcode | int, deadline_ns: int) -> Reply:
+        """Return the answer to `opcode`, which has been sent.
+
+        Raises:
+            DeviceError: The loader refused.
+            DeadlineExceededError: No answer came until `deadline_ns`.
+            ChipResetError: The chip restarted.
+        """
+        exchange = self.exchange
+        started = self.received
+        while True:
+            answer = exchange.next_answer(opcode)
+            if answer is not None:
+                break
+            data = self.receive(deadline_ns)
+            if not data:
+                raise self._timeout(opcode, self.received - started)
+            exchange.feed(data)
+            if self._recent.find(BANNER_MARK, max(0, len(self._recent) - len(data) - len(BANNER_MARK))) >= 0:
+                self._check_banner()
+        match answer:
+            case Reply():
+                return answer
+            case Refusal(status, raw):
+                raise self._refused(opcode, status, raw)
+
+    def ask(self, request: Request, wait_s: float | None = None) -> Reply:
+        """Send `request`, which does no harm when carried out twice, until it is answered.
+
+        Raises:
+            DeviceError: The loader refused for a reason that is not a damaged frame, or each time.
+            DeadlineExceededError: No answer came to any of the tries.
+            ChipResetError: The chip restarted.
+        """
+        for left in reversed(range(self.policy.ask_tries)):
+            try:
+                return self.command(request, wait_s)
+            except DeadlineExceededError:
+                if not left:
+                    raise
+                self.resync()
+            except DeviceError as refused:
+                if not left or not may_be_damage(refused.status):
+                    raise
+                self.resync()
+        raise AssertionError("the last try returns or raises")
+
+    def next_frame(self, wait_s: float) -> bytes:
+        """Return the next frame's packet, whatever it is.
+
+        Raises:
+            DeadlineExceededError: None came.
+        """
+        deadline = self.clock.now_ns() + ns(wait_s)
+        while (frame := self.exchange.next_frame()) is None:
+            data = self.receive(deadline)
+            if not data:
+                raise DeadlineExceededError(f"no frame within {wait_s:g} s", heard=self.exchange.heard[-256:])
+            self.exchange.feed(data)
+        return frame
+
+    # --- staying in step --------------------------------------------------------------------------------------------
+
+    def sync_once(self, wait_s: float) -> SyncAnswer | None:
+        """Send one SYNC and return the first valid answer, or ``None`` if there is none in time."""
+        self.exchange.forget()
+        self.transmit(SYNC_WIRE)
+        deadline = self.clock.now_ns() + ns(wait_s) + 2 * self._wire_ns(len(SYNC_WIRE))
+        while data := self.receive(deadline):
+            self.exchange.feed(data)
+            while (frame := self.exchange.next_frame()) is not None:
+                answer = _sync_answer(frame)
+                if answer is not None:
+                    return answer
+        return None
+
+    def resync(self) -> None:
+        """Find back into step with the loader after something went wrong.
+
+        Raises:
+            DeadlineExceededError: Nothing answers any more.
+            ChipResetError: The chip restarted, or the ROM answers where a stub was running.
+        """
+        self.drain()
+        self._check_banner()
+        for number, wait in enumerate(self.policy.resync_s):
+            if number >= 2 and number % 2 == 0:
+                self.port.write(END, self.clock.now_ns() + ns(self.policy.write_s))
+                self.drain()
+            answer = self.sync_once(wait)
+            if answer is not None:
+                self.drain()
+                if answer.dialect is not self.dialect:
+                    raise ChipResetError(
+                        "the stub is gone: the ROM loader answers in its place"
+                        if answer.dialect is Dialect.ROM
+                        else "a stub answers where the ROM loader was expected",
+                        hint="the chip restarted on its own: check cable and power supply",
+                    )
+                return
+            self._check_banner()
+        raise DeadlineExceededError(
+            f"the loader fell silent: {len(self.policy.resync_s)} SYNCs are unanswered",
+            heard=self.recent[-256:],
+            code="transfer.fell_silent",
+            hint="reset the chip and try again; if it stays so, try a lower baud rate, another cable or another USB port",
+        )
+
+    def damaged(self, length: int) -> None:
+        """Note that a frame of `length` wire bytes arrived broken; too many of them, and the link is paced from now on."""
+        link = self.link
+        if length < LONG_FRAME:
+            return
+        link.shortest_bad = min(link.shortest_bad or length, length)
+        link.damaged += 1
+        if link.damaged >= self.policy.damage_limit and not link.paced:
+            self.pace()
+
+    def passed(self, length: int) -> None:
+        """Note that a frame of `length` wire bytes arrived whole."""
+        if length > self.link.longest_good:
+            self.link.longest_good = length
+
+    def pace(self) -> None:
+        """Cut writes into short bursts from now on, so that no driver sees a long one."""
+        self.link.max_burst = self.policy.burst_bytes
+        self.link.pause_s = self.policy.burst_pause_s
+
+    def unpace(self) -> None:
+        """Write whole frames again."""
+        self.link.max_burst = None
+        self.link.pause_s = 0.0
+
+    def _check_banner(self) -> None:
+        if BANNER_MARK not in self._recent:
+            return
+        self.drain_text()
+        report = boot_log.parse(self.recent)
+        if report is None or report.reset_code is None:
+            return
+        problem = f"; it says: {report.problems[0]}" if report.problems else ""
+        self.clear_recent()
+        raise ChipResetError(
+            f"the chip restarted in the middle of the work ({report.reset_name}, boot mode {report.mode}){problem}",
+            hint="a weak cable, hub or power supply is the usual cause; on a board with a radio, attach the antenna",
+            context={"reset": report.reset_name, "mode": report.mode},
+        )
+
+    def drain_text(self) -> None:
+        """Let the rest of a boot text come in."""
+        limit = self.clock.now_ns() + ns(self.policy.quiet_s)
+        while self.receive(limit):
+            pass
+
+    def _timeout(self, opcode: int, came: int) -> DeadlineExceededError:
+        heard = self.exchange.heard
+        instead = f"{came} bytes came that are no answer to it" if came else "not a byte came"
+        return DeadlineExceededError(
+            f"no answer to {name_of(opcode)}: {instead}",
+            heard=heard[-256:],
+            context={"opcode": opcode, "bytes": came},
+        )
+
+    def _refused(self, opcode: int, status: int, raw: bytes) -> DeviceError:
+        reason = STATUS_TEXT.get(status, "no known reason")
+        return DeviceError(
+            f"{name_of(opcode)} was refused: {reason} (status {raw.hex()})",
+            opcode=opcode,
+            status=status,
+            context={"loader": self.dialect.value},
+        )
+
+
+SYNC_WIRE = encode(commands.sync().pack())
+"""SYNC as it travels."""
+
+
+def _sync_answer(packet: bytes) -> SyncAnswer | None:
+    response = parse_response(packet)
+    if response is None or response.opcode != Opcode.SYNC or not response.intact or not response.body:
+        return None
+    if response.body[0] != 0:
+        return None
+    match len(response.body):
+        case 4:
+            return SyncAnswer(Dialect.ROM, response.value)
+        case 2:
+            return SyncAnswer(Dialect.STUB, response.value)
+        case _:
+            return None
+
+
+assert (ROM_STATUS_LENGTH, STUB_STATUS_LENGTH) == (4, 2)
+
+_DAMAGE_CODES = frozenset(
+    {
+        RomStatus.MALFORMED,
+        RomStatus.BAD_CHECKSUM,
+        StubStatus.BAD_LENGTH,
+        StubStatus.BAD_CHECKSUM,
+        StubStatus.BAD_COMMAND,
+        StubStatus.NOT_IMPLEMENTED,
+        1,
+    }
+)
+"""Refusals that a frame damaged on its way can cause; 1 is the legacy stub's word for a wrong length (oracle fact 52)."""
+
+
+def may_be_damage(status: int) -> bool:
+    """Tell whether `status` can be the answer to a frame that was damaged on its way."""
+    return status in _DAMAGE_CODES

@@ -1,0 +1,174 @@
+"""A run before it starts: which board, which faults, which seed, what is on the flash. And the world that comes of it.
+
+A scenario is plain data, so that it can travel to another process as JSON and be repeated from a command line. Building it
+checks everything that can be wrong with it, with one error that names the nearest thing that exists.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from flashcore.errors import ScenarioError
+from simulator.board.board import AdapterDevice, Board
+from simulator.board.decoys import Decoy
+from simulator.board.presets import preset as board_preset
+from simulator.faults import presets as fault_presets
+from simulator.faults.model import Fault
+from simulator.faults.plan import ActiveFault, install
+from simulator.faults.text import parse
+from simulator.kernel import Kernel
+from simulator.record.events import Journal
+from simulator.rng import Rng
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a run consists of.
+
+    Args:
+        board: Name of the board preset.
+        faults: Names of fault presets, or faults in text form.
+        seed: The run's only randomness.
+        download: Whether the chip waits for a flasher from the start, as if BOOT had been held at power-on.
+        flash: File whose content is on the flash, from offset 0; empty for a blank one.
+        keep_events: Whether to keep the events for a transcript.
+    """
+
+    board: str = "esp32-devkitc"
+    faults: tuple[str, ...] = ()
+    seed: int = 0
+    download: bool = False
+    flash: str = ""
+    keep_events: bool = False
+
+    def to_json(self) -> str:
+        """Return the scenario as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Scenario:
+        """Return the scenario that `to_json` wrote."""
+        raw = json.loads(text)
+        return cls(**{**raw, "faults": tuple(raw["faults"])})
+
+    def check(self) -> None:
+        """Raise what `build` would raise, without building.
+
+        Raises:
+            ScenarioError: The board is unknown, or the flash file is missing or too big.
+            PlanError: A fault is unknown or malformed.
+        """
+        board_preset(self.board)
+        _plans(self.faults)
+        if self.flash and not Path(self.flash).is_file():
+            raise ScenarioError(f"no flash image at {self.flash}", hint="give a file, or leave --flash out for a blank flash")
+
+    def build(self) -> World:
+        """Return the world at the moment the power has just come on."""
+        self.check()
+        plans = _plans(self.faults)
+        kernel, rng, journal = Kernel(), Rng(self.seed), Journal(keep=self.keep_events)
+        kinds = [plan.device for plan in plans if plan.device]
+        device: AdapterDevice
+        if kinds:
+            device = Decoy(kinds[0], kernel=kernel, rng=rng, sink=journal)
+        else:
+            device = Board(
+                board_preset(self.board),
+                kernel=kernel,
+                rng=rng,
+                sink=journal,
+                download=self.download,
+                flash=_flash_content(self.flash),
+            )
+        planned: list[PlannedFault] = []
+        for plan in plans:
+            active = install(
+                device.adapter.taps, plan.faults, rng, lambda text: device.observe("fault", text.encode()), prefix=plan.name
+            )
+            planned.append(PlannedFault(plan.name, active, any_one=plan.any_one, is_device=bool(plan.device)))
+        return World(device, journal, planned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    name: str
+    faults: list[Fault]
+    device: str
+    any_one: bool
+
+
+@dataclass(slots=True)
+class PlannedFault:
+    """A fault that was asked for, and whether it struck.
+
+    Args:
+        name: As asked for.
+        active: Its parts at work.
+        any_one: Whether it is enough that one of them strikes.
+        is_device: Whether the fault is the device at the port itself, which needs no striking.
+    """
+
+    name: str
+    active: list[ActiveFault]
+    any_one: bool
+    is_device: bool
+
+    @property
+    def fired(self) -> int:
+        """How often it struck, over all its parts."""
+        return int(self.is_device) + sum(item.fired for item in self.active)
+
+    @property
+    def exercised(self) -> bool:
+        """Whether it struck as it was meant to."""
+        if self.is_device:
+            return True
+        struck = [item.fired > 0 for item in self.active]
+        return any(struck) if self.any_one else all(struck)
+
+
+@dataclass(slots=True)
+class World:
+    """A run while it runs.
+
+    Args:
+        device: What is at the other end of the cable.
+        journal: Its events.
+        planned: The faults that were asked for.
+    """
+
+    device: AdapterDevice
+    journal: Journal
+    planned: list[PlannedFault]
+
+    @property
+    def board(self) -> Board | None:
+        """The board, or ``None`` where the port leads to something else."""
+        return self.device if isinstance(self.device, Board) else None
+
+    def flash_image(self) -> bytes:
+        """Return the whole flash content; empty where there is no board."""
+        return self.device.soc.flash.image() if isinstance(self.device, Board) else b""
+
+
+def _plans(names: tuple[str, ...]) -> list[_Plan]:
+    result = []
+    for name in names:
+        if ":" in name:
+            result.append(_Plan(name, [parse(name)], "", any_one=False))
+        else:
+            row = fault_presets.preset(name)
+            result.append(_Plan(name, row.plan(), row.device, row.any))
+    return result
+
+
+def _flash_content(path: str) -> bytes:
+    if not path:
+        return b""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ScenarioError(f"cannot read the flash image {path}: {error.strerror}") from error
