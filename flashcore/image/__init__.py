@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flashcore.image.checks import ImageWarning, check
-from flashcore.image.describe import Description, describe, describe_bytes
+from flashcore.image.description import Description, describe, describe_bytes
 from flashcore.image.descriptor import AppDescriptor
 from flashcore.image.firmware import Firmware, FlashMode, Header, Role, Segment
 from flashcore.image.parser import parse as parse_firmware

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
 
@@ -293,8 +292,3 @@ def _bad(name: str, offset: int, expected: str, found: str, code: str = "image.b
         code=code,
         context={"name": name, "offset": offset, "expected": expected, "found": found},
     )
-
-
-def build(partitions: Sequence[Partition], *, md5: bool = True) -> bytes:
-    """Return the bytes of a table of `partitions`; see `PartitionTable.build`."""
-    return PartitionTable(partitions=tuple(partitions), has_md5=md5).build()

@@ -324,10 +324,17 @@ class Session:
         self.link.max_burst = self.policy.burst_bytes
         self.link.pause_s = self.policy.burst_pause_s
 
-    def unpace(self) -> None:
-        """Write whole frames again."""
-        self.link.max_burst = None
-        self.link.pause_s = 0.0
+    def report_pacing(self) -> None:
+        """Record why the link is paced, once it is known that this helps."""
+        link = self.link
+        if not link.paced:
+            return
+        good = f", frames of {link.longest_good} bytes pass" if 0 < link.longest_good < link.shortest_bad else ""
+        self.found(
+            "link.damages_long_writes",
+            f"the port damages long writes: frames of {link.shortest_bad} bytes arrive broken{good}; so everything was sent in "
+            f"pieces of {link.max_burst} bytes with pauses, which is slow. {_twin_advice(self.port.name)}",
+        )
 
     def _check_banner(self) -> None:
         if BANNER_MARK not in self._recent:
@@ -367,6 +374,15 @@ class Session:
             status=status,
             context={"loader": self.dialect.value},
         )
+
+
+def _twin_advice(port: str) -> str:
+    head, mark, tail = port.partition("usbmodem")
+    twin = f"{head}wchusbserial{tail}" if mark else "the cu.wchusbserial... port"
+    return (
+        "On macOS with a CH9102 or CH343 bridge this is Apple's CDC driver: "
+        f"use {twin} instead, or install WCH's driver if there is no such port"
+    )
 
 
 SYNC_WIRE = encode(commands.sync().pack())

@@ -101,6 +101,11 @@ class SerialAdapter:
         if self._far is not None:
             self._far.lines_changed(dtr=dtr, rts=rts)
 
+    @property
+    def sent_ns(self) -> int:
+        """When the last bit written so far has left, in nanoseconds."""
+        return self._tx_free_ns
+
     def write(self, data: bytes) -> int:
         """Send `data` towards the chip.
 

@@ -11,6 +11,7 @@ technical reference manual. Simplified: burning takes no time, decoding errors o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from string import hexdigits
 
 from simulator.chip.efuse_fields import FIELDS, ChipVariant, EfuseField, variant
 
@@ -53,9 +54,7 @@ class Efuse:
         self.reset()
 
     @classmethod
-    def for_chip(
-        cls, chip: ChipVariant | str, *, mac: str = DEFAULT_MAC, fields: Mapping[str, int] | None = None
-    ) -> Efuse:
+    def for_chip(cls, chip: ChipVariant | str, *, mac: str = DEFAULT_MAC, fields: Mapping[str, int] | None = None) -> Efuse:
         """Make the eFuses of a chip as it leaves the factory.
 
         Args:
@@ -184,7 +183,7 @@ def parse_mac(text: str) -> bytes:
         ValueError: It is anything else.
     """
     parts = text.replace("-", ":").split(":")
-    if len(parts) != 6 or not all(len(part) == 2 for part in parts):
+    if len(parts) != 6 or not all(len(part) == 2 and set(part) <= set(hexdigits) for part in parts):
         raise ValueError(f"{text!r} is not a MAC address; expected six hex bytes with colons")
     return bytes.fromhex("".join(parts))
 

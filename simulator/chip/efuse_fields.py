@@ -33,9 +33,7 @@ class EfuseField:
     """Bit of RD_DIS that hides it."""
 
 
-def _f(
-    name: str, word: int, bit: int, length: int, wr: int | None = None, rd: int | None = None, block: int = 0
-) -> EfuseField:
+def _f(name: str, word: int, bit: int, length: int, wr: int | None = None, rd: int | None = None, block: int = 0) -> EfuseField:
     return EfuseField(name=name, block=block, word=word, bit=bit, length=length, write_protect=wr, read_protect=rd)
 
 

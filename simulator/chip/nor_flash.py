@@ -56,9 +56,7 @@ class NorFlash(FlashArray):
         self._forget()
         self.busy_until = 0
 
-    def command(
-        self, opcode: int, address: int | None, data_out: bytes, read_len: int, *, now_ns: int | None = None
-    ) -> bytes:
+    def command(self, opcode: int, address: int | None, data_out: bytes, read_len: int, *, now_ns: int | None = None) -> bytes:
         """Run one SPI transaction.
 
         Args:

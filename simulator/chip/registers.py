@@ -68,9 +68,7 @@ WORDS = (
 )
 """Registers that are the same on every board."""
 
-READ_ONLY = frozenset(
-    (UART0, UART0 + 0x1C, UART0 + 0x78, UART1 + 0x78, UART2 + 0x78, GPIO_STRAP, RTC_CALI, APB_CTRL_DATE)
-)
+READ_ONLY = frozenset((UART0, UART0 + 0x1C, UART0 + 0x78, UART1 + 0x78, UART2 + 0x78, GPIO_STRAP, RTC_CALI, APB_CTRL_DATE))
 """Registers that ignore stores (FIFO: the store goes to the wire, which is not modelled).
 
 Source: technical reference manual."""

@@ -20,7 +20,7 @@ def effect(action: model.Action, dice: Dice) -> Effect:
         case model.Drop() | model.Stall():
             return lambda chunk: []
         case model.Corrupt(mask, at):
-            return lambda chunk: [corrupt(chunk, mask, _position(chunk, at, dice))]
+            return lambda chunk: [corrupt(chunk, mask, _position(chunk, mask, at, dice))]
         case model.Insert(data):
             return lambda chunk: [chunk.with_data(data), chunk.delayed(len(data) * chunk.byte_ns)]
         case model.Duplicate():
@@ -52,11 +52,20 @@ def truncate(chunk: Chunk, keep: int, delimiter: bool) -> Chunk:
     return chunk.with_data(data)
 
 
-def _position(chunk: Chunk, at: int | None, dice: Dice) -> int:
+_PAYLOAD_AT = 25
+"""Where a data block's payload starts in its frame: delimiter, packet header, data header."""
+
+
+def _position(chunk: Chunk, mask: int, at: int | None, dice: Dice) -> int:
+    """Return where to strike: as told, or in the payload where no delimiter and no escape is hit or made."""
     if at is not None:
         return at
-    inner = [index for index in range(min(len(chunk.data), 4096)) if chunk.data[index] not in b"\xc0\xdb"]
-    return inner[dice.below(len(inner))] if inner else 0
+    data = chunk.data
+    special = (0xC0, 0xDB, 0xC0 ^ mask, 0xDB ^ mask)
+    start = _PAYLOAD_AT if len(data) > _PAYLOAD_AT + 1 else 1
+    window = range(start, min(len(data), start + 4096))
+    plain = [index for index in window if data[index] not in special and data[index - 1] != 0xDB]
+    return plain[dice.below(len(plain))] if plain else 0
 
 
 class _LongBurst:

@@ -267,9 +267,16 @@ def test_ram_is_an_array(writes: list[tuple[int, bytes]], at: int) -> None:
 @given(st.integers(0, 0xFFFFFFFF), st.integers(0, 0xFFFFFFFF))
 def test_any_access_gives_a_word_or_a_bus_fault(address: int, value: int) -> None:
     bench = Bench(efuse=Efuse())
-    try:
-        assert 0 <= bench.memory.read32(address) <= 0xFFFFFFFF
-        bench.memory.write32(address, value)
-        assert 0 <= bench.memory.read32(address) <= 0xFFFFFFFF
-    except BusFault as fault:
-        assert "nothing is mapped" in str(fault)
+    faulted = 0
+    words = []
+    for access in (
+        lambda: bench.memory.read32(address),
+        lambda: bench.memory.write32(address, value),
+        lambda: bench.memory.read32(address),
+    ):
+        try:
+            words.append(access())
+        except BusFault:
+            faulted += 1
+    assert faulted in (0, 1, 3), "a store may fault where a load does not, but not the other way round"
+    assert all(word is None or 0 <= word <= 0xFFFFFFFF for word in words)

@@ -1,0 +1,306 @@
+"""The chip at the other end of the port, and the way back to it when it is lost.
+
+Bringing up is one sequence: connect, name the chip, start the stub, raise the baud rate, find the flash. The same sequence
+brings back a chip that fell silent or restarted in the middle of the work; who was working then goes on from what the flash
+really holds. Where one step fails the next lower one is tried: a stub that will not run leaves the ROM loader, a rate that
+does not work leaves the old one, and each such step down is a finding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flashcore.chips import MAGIC_REGISTER, ChipSpec, by_magic
+from flashcore.errors import (
+    ChipMismatchError,
+    ChipResetError,
+    ConnectError,
+    DeadlineExceededError,
+    DeviceError,
+    FlashcoreError,
+    PortError,
+    TransferError,
+)
+from flashcore.loader import stub, stub_image
+from flashcore.loader.base import Loader, flash_size
+from flashcore.loader.connect import After, Before, BeforeReset, connect
+from flashcore.loader.policy import DEFAULT_POLICY, Policy
+from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, StubRunning, ignore
+from flashcore.loader.rom import RomLoader
+from flashcore.loader.session import Session
+from flashcore.loader.stub import Start, StubLoader
+from flashcore.loader.stub_image import StubImage
+from flashcore.port import LineSupport, Port
+from flashcore.protocol import commands
+from flashcore.protocol.exchange import Dialect
+
+ROM_BAUDRATE = 115200
+"""Rate at which a chip is met after a reset; the ROM adapts to others, its banner does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may choose about a session.
+
+    Args:
+        baudrate: Rate for the work after connecting, in baud.
+        chip: Expected chip; any supported one if ``None``.
+        before: How to bring the chip into download mode.
+        after: What to do with it at the end.
+        use_stub: Whether to run a stub if an installed esptool provides one.
+        stub: This stub, instead of the installed esptool's.
+        flash_size: Size in bytes, instead of what the flash chip says.
+        policy: Waits and tries.
+    """
+
+    baudrate: int = ROM_BAUDRATE
+    chip: ChipSpec | None = None
+    before: BeforeReset = Before.DEFAULT_RESET
+    after: After = After.HARD_RESET
+    use_stub: bool = True
+    stub: StubImage | None = None
+    flash_size: int | None = None
+    policy: Policy = field(default=DEFAULT_POLICY)
+
+
+class Target:
+    """A chip that is talked to.
+
+    Args:
+        port: An open port.
+        options: The user's choices.
+        on_event: Receives progress and findings.
+    """
+
+    def __init__(self, port: Port, options: Options, on_event: OnEvent = ignore) -> None:
+        self.session = Session(port, policy=options.policy, on_event=on_event)
+        self.options = options
+        self.policy = options.policy
+        self.reconnects = 0
+        self._loader: Loader | None = None
+        self._flash_size: int | None = None
+        self._jedec_id = 0
+        self._stub_allowed = options.use_stub
+        self._baud_allowed = True
+
+    @property
+    def loader(self) -> Loader:
+        """The loader that answers now; another one after a reconnect."""
+        assert self._loader is not None, "bring_up comes first"
+        return self._loader
+
+    @property
+    def chip(self) -> ChipSpec:
+        """The chip."""
+        return self.loader.chip
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a loader was reached."""
+        return self._loader is not None
+
+    @property
+    def can_reset(self) -> bool:
+        """Whether the chip may be restarted by the port's lines."""
+        return self.options.before is not Before.NO_RESET and self.session.port.line_support is not LineSupport.NONE
+
+    def bring_up(self) -> None:
+        """Get a loader to answer, the best one that can be had.
+
+        Raises:
+            ConnectError: No loader answers, or it runs on another chip than expected.
+            PortError: The port cannot be used.
+        """
+        connection = connect(self.session, self.options.before)
+        chip = self._identify()
+        self.session.emit(ChipFound(chip=chip.name))
+        if connection.dialect is Dialect.STUB:
+            self._loader = StubLoader(self.session, chip)
+        else:
+            self._loader = RomLoader(self.session, chip)
+            if self._stub_allowed:
+                self._start_stub(chip)
+        if self._baud_allowed and self.options.baudrate != self.session.port.baudrate:
+            self._raise_baudrate()
+        if self._flash_size is not None:
+            self.loader.attach()
+            self.loader.set_flash_size(self._flash_size)
+
+    def flash_size(self) -> int:
+        """Return the size of the flash in bytes, making the loader ready to use it.
+
+        Raises:
+            TransferError: No flash chip answers.
+        """
+        if self._flash_size is None:
+            loader = self.loader
+            loader.attach()
+            jedec_id = loader.flash_id()
+            size = self.options.flash_size or flash_size(jedec_id)
+            if size is None:
+                jedec_id = loader.flash_id()
+                size = flash_size(jedec_id)
+            if size is None:
+                raise _no_flash(jedec_id)
+            size = min(size, loader.chip.max_flash_size)
+            loader.set_flash_size(size)
+            self._flash_size, self._jedec_id = size, jedec_id
+            self.session.emit(FlashFound(jedec_id=jedec_id, size=size))
+        return self._flash_size
+
+    @property
+    def jedec_id(self) -> int:
+        """The flash chip's id, 0 before `flash_size` was asked for."""
+        return self._jedec_id
+
+    def recover(self, cause: FlashcoreError) -> None:
+        """Find back to the chip after `cause`: into step, or by a reset and everything that follows.
+
+        Raises:
+            TransferError: The chip does not come back.
+            PortError: The port cannot be used any more.
+        """
+        if not isinstance(cause, ChipResetError):
+            try:
+                self.session.resync()
+            except (DeadlineExceededError, ChipResetError) as lost:
+                cause = lost
+            else:
+                return
+        self._reconnect(cause)
+
+    def _reconnect(self, cause: FlashcoreError) -> None:
+        if not self.can_reset or self.reconnects >= self.policy.reconnects:
+            raise TransferError(cause.message, hint=cause.hint, code=cause.code, context=cause.context) from cause
+        self.reconnects += 1
+        self.session.emit(Recovery(cause=cause.code, text=f"{cause.message}; resetting the chip"))
+        try:
+            self._back_to_rom()
+            self.bring_up()
+        except (ConnectError, DeadlineExceededError, ChipResetError) as failed:
+            raise TransferError(
+                f"{cause.message}; it could not be reached again: {failed.message}",
+                hint=failed.hint or cause.hint,
+                code=cause.code,
+                context=cause.context,
+            ) from failed
+        self.session.found(
+            "session.chip_restarted",
+            f"the chip was lost in the middle of the work and had to be reset ({cause.message}): check cable and power supply",
+        )
+
+    def _back_to_rom(self) -> None:
+        self.session.dialect = Dialect.ROM
+        if self.session.port.baudrate != ROM_BAUDRATE:
+            self.session.port.set_baudrate(ROM_BAUDRATE)
+
+    def _identify(self) -> ChipSpec:
+        found = None
+        value = 0
+        for _ in range(2):
+            value = self.session.ask(commands.read_reg(MAGIC_REGISTER)).value
+            found = by_magic(value)
+            if found is not None:
+                break
+        expected = self.options.chip
+        if found is None:
+            if expected is not None:
+                self.session.found(
+                    "chip.unknown_magic", f"the chip calls itself 0x{value:08x}, which is unknown; taken for {expected.name}"
+                )
+                return expected
+            raise ChipMismatchError(
+                f"a chip answers, but it is unknown (it calls itself 0x{value:08x})",
+                hint="name the chip with --chip if you are sure what it is",
+                context={"magic": value},
+            )
+        if expected is not None and found.name != expected.name:
+            raise ChipMismatchError(
+                f"this is an {found.name}, expected an {expected.name}",
+                hint="choose another board, or another --chip",
+                context={"chip": found.name, "expected": expected.name},
+            )
+        if not isinstance(found, ChipSpec):
+            raise ChipMismatchError(
+                f"this is an {found.name}, which flashcore does not support yet",
+                hint="use esptool for this chip",
+                context={"chip": found.name},
+            )
+        return found
+
+    def _start_stub(self, chip: ChipSpec) -> None:
+        image = self.options.stub or stub_image.find(chip.name.lower().replace("-", ""))
+        if image is None:
+            self._stub_allowed = False
+            self.session.found(
+                "stub.not_installed",
+                "no esptool is installed whose stub could be used: the ROM loader does the work, which is slower",
+            )
+            return
+        if self._run_stub(chip, image, first_rung=0):
+            return
+        if self.can_reset and self._reset_quietly() and self._run_stub(chip, image, first_rung=2):
+            return
+        self._stub_allowed = False
+        self.session.found("stub.failed", "the stub could not be started: the ROM loader does the work, which is slower")
+        if self.session.sync_once(self.policy.sync_s[1]) is None:
+            self._reset_quietly()
+        else:
+            self.session.drain()
+
+    def _run_stub(self, chip: ChipSpec, image: StubImage, *, first_rung: int) -> bool:
+        try:
+            outcome = stub.start(self.session, image, first_rung=first_rung)
+        except (DeadlineExceededError, ChipResetError) as error:
+            self.session.emit(Recovery(cause=error.code, text=f"starting the stub: {error.message}"))
+            return False
+        if outcome is not Start.RUNNING:
+            self.session.emit(Recovery(cause="stub.failed", text=f"the stub is {outcome.value}"))
+            return False
+        self._loader = StubLoader(self.session, chip)
+        self.session.emit(StubRunning(source=image.source, uploaded=image.size))
+        return True
+
+    def _reset_quietly(self) -> bool:
+        """Restart the chip into its ROM loader.
+
+        Returns:
+            True, so that it can stand in a chain of conditions.
+        """
+        self._back_to_rom()
+        connect(self.session, self.options.before)
+        return True
+
+    def _raise_baudrate(self) -> None:
+        port, old, new = self.session.port, self.session.port.baudrate, self.options.baudrate
+        try:
+            self.loader.change_baudrate(new, old)
+            port.set_baudrate(new)
+            port.clock.sleep_until(port.clock.now_ns() + 50_000_000)
+            self.session.resync()
+        except (DeadlineExceededError, DeviceError, ChipResetError, PortError) as error:
+            self._baud_allowed = False
+            if port.baudrate != old:
+                port.set_baudrate(old)
+            self.session.found(
+                "link.baudrate_too_high",
+                f"{new} baud does not work here ({error.message}): the work is done at {old} baud",
+            )
+            if not self.can_reset:
+                self.session.resync()
+                return
+            self._back_to_rom()
+            self.bring_up()
+        else:
+            self.session.emit(BaudrateChanged(baudrate=new))
+
+
+def _no_flash(jedec_id: int) -> TransferError:
+    return TransferError(
+        f"no flash chip answers (its id reads as 0x{jedec_id:06x})"
+        if jedec_id in (0, 0xFFFFFF)
+        else f"the flash chip's size is unknown (its id is 0x{jedec_id:06x})",
+        hint="check the flash chip's power and soldering, or pins that pull its lines; give --flash-size if you know it",
+        code="flash.no_chip" if jedec_id in (0, 0xFFFFFF) else "flash.unknown_size",
+        context={"jedec_id": jedec_id},
+    )

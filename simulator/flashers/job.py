@@ -1,0 +1,128 @@
+"""What a run asks of the process that carries it out, and what comes back; both travel as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from simulator.record import jsonl
+from simulator.scenario import Scenario, World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """How a run is to be done and where its traces go.
+
+    Args:
+        scenario: The world.
+        save_flash: File for the flash content at the end; empty for none.
+        transcript: File for the events; empty for none.
+    """
+
+    scenario: Scenario
+    save_flash: str = ""
+    transcript: str = ""
+
+    def to_json(self) -> str:
+        """Return the request as JSON."""
+        return json.dumps(
+            {"scenario": self.scenario.to_json(), "save_flash": self.save_flash, "transcript": self.transcript}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Return the request that `to_json` wrote."""
+        raw = json.loads(text)
+        return cls(
+            scenario=Scenario.from_json(raw["scenario"]),
+            save_flash=str(raw["save_flash"]),
+            transcript=str(raw["transcript"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultOutcome:
+    """What became of a planned fault.
+
+    Args:
+        name: As it was asked for.
+        fired: How often it struck.
+        exercised: Whether it struck as it was meant to.
+    """
+
+    name: str
+    fired: int
+    exercised: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to, apart from CMD's exit code.
+
+    Args:
+        virtual_s: How much time passed in the world, in seconds.
+        events: How many events there were.
+        digest: Hash over all events, 32 hexadecimal characters.
+        faults: The planned faults.
+        gaps: Where the model did not know what the real thing does.
+        problems: What espsim itself could not do: write a file, end a wait that nothing would end.
+    """
+
+    virtual_s: float
+    events: int
+    digest: str
+    faults: tuple[FaultOutcome, ...] = ()
+    gaps: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the outcome as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Outcome:
+        """Return the outcome that `to_json` wrote."""
+        raw = json.loads(text)
+        return cls(
+            virtual_s=float(raw["virtual_s"]),
+            events=int(raw["events"]),
+            digest=str(raw["digest"]),
+            faults=tuple(FaultOutcome(**item) for item in raw["faults"]),
+            gaps=tuple(raw["gaps"]),
+            problems=tuple(raw["problems"]),
+        )
+
+
+def conclude(request: Request, world: World, problems: tuple[str, ...] = ()) -> Outcome:
+    """Write the files that were asked for and return what the run came to.
+
+    A file that cannot be written is a problem of the outcome, not an error: the run has happened.
+    """
+    found = list(problems)
+    for path, write in ((request.save_flash, _save_flash), (request.transcript, _save_transcript)):
+        if path:
+            try:
+                write(Path(path), world)
+            except OSError as error:
+                found.append(f"cannot write {path}: {error.strerror}")
+    return Outcome(
+        virtual_s=world.device.kernel.now / 1e9,
+        events=world.journal.count,
+        digest=world.journal.digest(),
+        faults=tuple(
+            FaultOutcome(name=fault.name, fired=fault.fired, exercised=fault.exercised) for fault in world.planned
+        ),
+        gaps=tuple(dict.fromkeys(world.journal.gaps)),
+        problems=tuple(found),
+    )
+
+
+def _save_flash(path: Path, world: World) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(world.flash_image())
+    partial.replace(path)
+
+
+def _save_transcript(path: Path, world: World) -> None:
+    jsonl.write(path, world.journal.events)

@@ -1,0 +1,82 @@
+"""Modem lines by ``ioctl`` for ports that have none: what `fcntl.ioctl` answers for the descriptors of ``sim://`` ports.
+
+Flashers that change DTR and RTS in one step go past pyserial and call ``ioctl(port.fileno(), TIOCMSET, ...)``. On the private
+descriptor of a virtual port that call is answered here; every other call goes to the system.
+Source: clients.md section 3, linux/tty `tty_ioctl(2)`, `ioctl_tty(2)`.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import struct
+import termios
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from simulator.links.protocol_sim import ENDPOINTS, Serial
+
+if TYPE_CHECKING:
+    from _typeshed import ReadOnlyBuffer, WriteableBuffer
+
+_WORD = struct.Struct("I")
+_LINES = (termios.TIOCMGET, termios.TIOCMSET, termios.TIOCMBIS, termios.TIOCMBIC)
+_WAITING = getattr(termios, "FIONREAD", termios.TIOCINQ)
+_NOTHING_TO_DO = (termios.TIOCEXCL, termios.TIOCNXCL)
+
+Argument = "int | ReadOnlyBuffer | WriteableBuffer"
+
+
+def install() -> Callable[[], None]:
+    """Put the answers in front of `fcntl.ioctl`; return what takes them away again."""
+    original = fcntl.ioctl
+
+    def ioctl(
+        fd: object, request: int, arg: int | bytes | bytearray | array.array[int] = 0, mutate_flag: bool = True, /
+    ) -> int | bytes:
+        descriptor = fd if isinstance(fd, int) else cast("int", fd.fileno())  # type: ignore[attr-defined]
+        port = _port_of(descriptor)
+        request &= 0xFFFFFFFF
+        if port is None or request not in (*_LINES, _WAITING, *_NOTHING_TO_DO):
+            return original(descriptor, request, arg, mutate_flag)
+        if request in _NOTHING_TO_DO:
+            return 0
+        if isinstance(arg, int):
+            raise TypeError("this request needs a buffer")
+        answer = _WORD.pack(_perform(port, request, _WORD.unpack_from(arg)[0]))
+        if isinstance(arg, bytes):
+            return answer
+        memoryview(arg).cast("B")[: _WORD.size] = answer
+        return 0
+
+    fcntl.ioctl = ioctl  # type: ignore[assignment]
+
+    def remove() -> None:
+        fcntl.ioctl = original
+
+    return remove
+
+
+def _port_of(descriptor: int) -> Serial | None:
+    for endpoint in ENDPOINTS.values():
+        for port in endpoint.opened:
+            if port.fileno() == descriptor:
+                return port
+    return None
+
+
+def _perform(port: Serial, request: int, value: int) -> int:
+    """Carry out `request`; return the word that goes back to the caller."""
+    if request == _WAITING:
+        return port.in_waiting
+    present = termios.TIOCM_DTR * port.dtr | termios.TIOCM_RTS * port.rts
+    if request == termios.TIOCMGET:
+        return present
+    if request == termios.TIOCMBIS:
+        wanted = present | value
+    elif request == termios.TIOCMBIC:
+        wanted = present & ~value
+    else:
+        wanted = value
+    port.set_lines(dtr=bool(wanted & termios.TIOCM_DTR), rts=bool(wanted & termios.TIOCM_RTS))
+    return value

@@ -1,0 +1,220 @@
+"""Faults: their text form, and what they do to a stream."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flashcore.errors import PlanError
+from flashcore.protocol import commands
+from flashcore.protocol.opcodes import Opcode
+from flashcore.protocol.packet import data_request
+from flashcore.protocol.slip import encode
+from simulator.faults import model, presets
+from simulator.faults.frames import FrameFollower
+from simulator.faults.model import Fault, Where
+from simulator.faults.plan import ActiveFault, install
+from simulator.faults.presets.reader import parse_preset
+from simulator.faults.text import format as text_of
+from simulator.faults.text import parse
+from simulator.rng import Rng
+from simulator.wire import Chunk, Taps
+
+BLOCKS = [encode(data_request(Opcode.MEM_DATA, bytes([n]) * 20, n).pack()) for n in range(4)]
+
+
+def active(text: str, seed: int = 0) -> ActiveFault:
+    return install(Taps(), [parse(text)], Rng(seed), lambda text: None)[0]
+
+
+def passed(fault: ActiveFault, *writes: bytes, gap_ns: int = 1_000_000) -> list[bytes]:
+    return [
+        b"".join(chunk.data for chunk in fault(Chunk(data, index * gap_ns, 0, 115200))) for index, data in enumerate(writes)
+    ]
+
+
+triggers = st.one_of(
+    st.just(model.Always()),
+    st.builds(model.NthFrame, st.one_of(st.none(), st.integers(0, 255)), st.integers(1, 1000)),
+    st.builds(model.Every, st.integers(1, 1000)),
+    st.builds(model.Chance, st.floats(0, 1)),
+    st.builds(model.NthByte, st.integers(1, 10**6)),
+    st.builds(model.After, st.floats(0, 1000)),
+)
+actions = st.one_of(
+    st.just(model.Drop()),
+    st.builds(model.Corrupt, st.integers(1, 255), st.one_of(st.none(), st.integers(-100, 100))),
+    st.builds(model.Insert, st.binary(min_size=1, max_size=20)),
+    st.just(model.Duplicate()),
+    st.builds(model.Delay, st.floats(0, 100)),
+    st.builds(model.Truncate, st.integers(0, 1000), st.booleans()),
+    st.just(model.Stall()),
+    st.builds(model.LongBurst, st.integers(0, 9999), st.floats(0, 100), st.floats(0, 1), st.integers(1, 4096), st.integers(1, 64)),
+)
+
+
+@given(st.builds(Fault, where=st.sampled_from(Where), when=triggers, what=actions, times=st.integers(0, 9), transient=st.booleans()))
+def test_text_form_and_value_are_inverse(fault: Fault) -> None:
+    again = parse(text_of(fault))
+    assert (again.where, again.when, again.what, again.times, again.transient) == (
+        fault.where,
+        fault.when,
+        fault.what,
+        fault.times,
+        fault.transient,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("h2d:always", "2 of 3 parts"),
+        ("h3d:always:drop", "unknown place 'h3d'"),
+        ("h2d:allways:drop", "unknown trigger 'allways'"),
+        ("h2d:always:drap", "unknown action 'drap'"),
+        ("h2d:nth_frame(MEM_DATUM,3):drop", "opcode must be a number"),
+        ("h2d:nth_frame(MEM_DATA,0):drop", "n must lie between 1"),
+        ("h2d:chance(1.5):drop", "probability must lie between 0 and 1"),
+        ("h2d:always:corrupt(colour=3)", "takes no argument"),
+        ("h2d:always:insert(data=xyz)", "hexadecimal"),
+        ("h2d:always:delay", "needs seconds"),
+        ("h2d:always:drop:often", "unknown option 'often'"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said(text: str, says: str) -> None:
+    with pytest.raises(PlanError, match=None) as caught:
+        parse(text)
+    assert says in caught.value.message
+
+
+@given(st.text(max_size=60))
+def test_any_text_at_all_gives_a_fault_or_one_error(text: str) -> None:
+    try:
+        parse(text)
+    except PlanError as error:
+        assert error.message  # noqa: PT017 - the point is that it says something
+
+
+def test_nth_frame_counts_frames_of_its_command_only() -> None:
+    fault = active("h2d:nth_frame(MEM_DATA,2):drop")
+    sync = encode(commands.sync().pack())
+    assert passed(fault, sync, BLOCKS[0], sync, BLOCKS[1], BLOCKS[2]) == [sync, BLOCKS[0], sync, b"", BLOCKS[2]]
+    assert fault.fired == 1
+
+
+def test_a_frame_written_in_pieces_is_dropped_whole_but_for_its_first_delimiter() -> None:
+    fault = active("h2d:nth_frame(MEM_DATA,1):drop")
+    pieces = [BLOCKS[0][:1], BLOCKS[0][1:10], BLOCKS[0][10:]]
+    assert passed(fault, *pieces, BLOCKS[1]) == [b"\xc0", b"", b"", BLOCKS[1]]
+
+
+def test_corrupt_flips_the_named_byte() -> None:
+    fault = active("h2d:nth_frame(MEM_DATA,1):corrupt(mask=0x80,at=30)")
+    (wire,) = passed(fault, BLOCKS[0])
+    assert [(i, a ^ b) for i, (a, b) in enumerate(zip(wire, BLOCKS[0], strict=True)) if a != b] == [(30, 0x80)]
+
+
+@given(st.integers(0, 500))
+def test_corrupt_without_a_position_neither_makes_nor_breaks_delimiters(seed: int) -> None:
+    block = encode(data_request(Opcode.FLASH_DATA, bytes(range(256)), 0).pack())
+    (wire,) = passed(active("h2d:nth_frame(FLASH_DATA,1):corrupt(mask=0x01)", seed), block)
+    differing = [index for index, (a, b) in enumerate(zip(wire, block, strict=True)) if a != b]
+    assert len(differing) == 1
+    assert differing[0] >= 25
+    assert wire.count(b"\xc0") == 2
+    assert wire.count(b"\xdb") == block.count(b"\xdb")
+
+
+def test_times_limits_how_often_a_fault_strikes() -> None:
+    fault = active("h2d:every(1):drop:times=2")
+    assert passed(fault, *BLOCKS) == [b"", b"", BLOCKS[2], BLOCKS[3]]
+    assert fault.fired == 2
+
+
+def test_duplicate_and_insert_move_what_comes_behind() -> None:
+    fault = active("d2h:nth_frame(any,1):duplicate")
+    both = BLOCKS[0] + BLOCKS[1]
+    chunks = fault(Chunk(both, 0, 10, 115200))
+    assert b"".join(chunk.data for chunk in chunks) == BLOCKS[0] * 2 + BLOCKS[1]
+    assert [chunk.start_ns for chunk in chunks] == [0, len(BLOCKS[0]) * 10, 2 * len(BLOCKS[0]) * 10]
+
+
+def test_delay_moves_this_and_all_that_follows() -> None:
+    fault = active("d2h:nth_frame(any,2):delay(0.5)")
+    times = [fault(Chunk(data, index, 0, 115200))[0].start_ns for index, data in enumerate(BLOCKS[:3])]
+    assert times == [0, 500_000_001, 500_000_002]
+
+
+def test_stall_lets_nothing_pass_any_more() -> None:
+    fault = active("d2h:nth_frame(any,2):stall")
+    assert passed(fault, *BLOCKS) == [BLOCKS[0], b"", b"", b""]
+
+
+def test_truncate_keeps_the_delimiter() -> None:
+    fault = active("d2h:nth_frame(any,1):truncate(6)")
+    assert passed(fault, BLOCKS[0]) == [BLOCKS[0][:6] + b"\xc0"]
+
+
+def test_nth_byte_hits_one_byte_across_writes() -> None:
+    fault = active("h2d:nth_byte(5):corrupt(mask=0xff,at=0)")
+    assert passed(fault, b"abc", b"def") == [b"abc", b"d" + bytes([ord("e") ^ 0xFF]) + b"f"]
+
+
+def test_long_burst_spares_short_writes_and_damages_long_ones() -> None:
+    text = "h2d:always:long_burst(burst_ok=64,gap_ms=5,probability=1,packet=64,lose=8)"
+    fault = active(text)
+    long = bytes(range(1, 129)) * 4
+    assert passed(fault, long[:64], long[:64], gap_ns=6_000_000) == [long[:64], long[:64]]
+    assert fault.fired == 0
+    (damaged,) = passed(active(text), long)
+    assert damaged.startswith(long[:64])
+    assert 7 <= len(long) - len(damaged) <= 56
+
+
+def test_long_burst_keeps_delimiters() -> None:
+    fault = active("h2d:always:long_burst(burst_ok=0,gap_ms=5,probability=1,packet=16,lose=16)")
+    for block in BLOCKS:
+        (wire,) = passed(fault, block)
+        assert wire.count(b"\xc0") == 2
+
+
+@given(st.lists(st.sampled_from([b"\xc0", b"\x00", b"\x07", b"ab", b"\xdb\xdc"]), max_size=30).map(b"".join), st.integers(1, 9))
+def test_following_frames_changes_no_byte(stream: bytes, size: int) -> None:
+    follower = FrameFollower()
+    parts = [
+        part for start in range(0, len(stream), size) for part in follower.follow(Chunk(stream[start : start + size], 0, 0, 1))
+    ]
+    assert b"".join(part.chunk.data for part in parts) == stream
+
+
+def test_every_preset_reads_back_and_names_its_evidence() -> None:
+    for name in presets.names():
+        row = presets.preset(name)
+        assert row.id == name
+        assert row.evidence
+        assert row.duty
+        assert row.plan() or row.device
+
+
+def test_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(PlanError) as caught:
+        presets.preset("silent-lime")
+    assert "silent-line" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("id = ", "x.toml: "),
+        ('id = "a"', "field 'title' is missing"),
+        ('id = "a"\ntitle = 3', "title must be str, not int"),
+        ('id = "a"\nheadline = "b"', "unknown field 'headline'"),
+        ('id = "a"\ntitle = "b"\nrank = 1\nclass = "c"\nfaults = [1]', "faults must hold strings only"),
+        ('id = "a"\ntitle = "b"\nrank = 1\nclass = "c"\nfaults = ["h2d:x:drop"]', "unknown trigger 'x'"),
+    ],
+)
+def test_a_bad_preset_file_gives_one_error_with_the_field(text: str, says: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_preset(text, source="x.toml")
+    assert says in caught.value.message
