@@ -32,18 +32,10 @@ class _Layout:
 
 
 _LAYOUTS = {
-    "esp32": _Layout(
-        image_class="ESP32FirmwareImage", drom=0x3F400020, irom=0x400D0020, iram=0x40080000, dram=0x3FFB0000
-    ),
-    "esp32s2": _Layout(
-        image_class="ESP32S2FirmwareImage", drom=0x3F000020, irom=0x40080020, iram=0x40028000, dram=0x3FFC8000
-    ),
-    "esp32s3": _Layout(
-        image_class="ESP32S3FirmwareImage", drom=0x3C000020, irom=0x42010020, iram=0x40374000, dram=0x3FC88000
-    ),
-    "esp32c3": _Layout(
-        image_class="ESP32C3FirmwareImage", drom=0x3C000020, irom=0x42010020, iram=0x40380000, dram=0x3FC80000
-    ),
+    "esp32": _Layout(image_class="ESP32FirmwareImage", drom=0x3F400020, irom=0x400D0020, iram=0x40080000, dram=0x3FFB0000),
+    "esp32s2": _Layout(image_class="ESP32S2FirmwareImage", drom=0x3F000020, irom=0x40080020, iram=0x40028000, dram=0x3FFC8000),
+    "esp32s3": _Layout(image_class="ESP32S3FirmwareImage", drom=0x3C000020, irom=0x42010020, iram=0x40374000, dram=0x3FC88000),
+    "esp32c3": _Layout(image_class="ESP32C3FirmwareImage", drom=0x3C000020, irom=0x42010020, iram=0x40380000, dram=0x3FC80000),
 }
 
 _MODES = {"qio": 0, "qout": 1, "dio": 2, "dout": 3}
@@ -59,9 +51,7 @@ def content(name: str, size: int) -> bytes:
     return b"".join(parts)[:size]
 
 
-def app_descriptor(
-    *, project: str = "blink", version: str = "1.2.3", idf: str = "v5.3.1", elf_sha256: bytes = b""
-) -> bytes:
+def app_descriptor(*, project: str = "blink", version: str = "1.2.3", idf: str = "v5.3.1", elf_sha256: bytes = b"") -> bytes:
     """Return ESP-IDF's 256-byte description of an app, as it starts the DROM segment."""
     return struct.pack(
         "<II8x32s32s16s16s32s32sHHB3x72x",
@@ -146,6 +136,17 @@ def make_bootloader(
         (".iram.text", iram, content(f"{name} iram", 0x3A20)),
     ]
     return _save(chip, segments, iram + 4, flash_mode, flash_size, digest, {})
+
+
+def make_esp8266_image() -> bytes:
+    """Return a small image for the ESP8266, which has the magic of the others but no extended header."""
+    body = content("esp8266", 64)
+    image = struct.pack("<BBBBIII", 0xE9, 1, 2, 0x40, 0x40100004, 0x40100000, len(body)) + body
+    image = image.ljust(len(image) | 0xF, b"\0")
+    checksum = 0xEF
+    for byte in body:
+        checksum ^= byte
+    return image + bytes([checksum])
 
 
 @functools.cache

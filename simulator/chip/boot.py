@@ -125,23 +125,23 @@ def _flash_boot(soc: Soc, rom: RomVersion, *, silent: bool) -> Steps:
     if not header.valid:
         yield from _no_header(soc, rom, header.first_word, silent=silent)
         return
-    failed = "the image has no end"
-    for step in _load(soc, header):
-        if isinstance(step, str):
-            failed = step
-            break
-        yield Step(b"" if silent else step)
-    else:
-        return
-    soc.note("boot", failed)
-    yield Step(b"" if silent else rom.failure)
+    try:
+        for text in _load(soc, header):
+            yield Step(b"" if silent else text)
+    except _LoadFailedError as failure:
+        soc.note("boot", str(failure))
+        yield Step(b"" if silent else rom.failure)
 
 
-def _load(soc: Soc, header: BootHeader) -> Iterator[bytes | str]:
-    """Load the image into RAM and jump to it.
+class _LoadFailedError(Exception):
+    """The ROM gives up an image."""
 
-    Yields:
-        What the ROM prints; as the last thing, why it gives up.
+
+def _load(soc: Soc, header: BootHeader) -> Iterator[bytes]:
+    """Load the image into RAM and jump to it, yielding what the ROM prints.
+
+    Raises:
+        _LoadFailedError: The ROM gives up; it prints one more line then.
 
     Source: ``rom_boot.json`` flashboot_good_image_13, flashboot_bad_checksum_13, flashboot_header_*.
     """
@@ -155,8 +155,7 @@ def _load(soc: Soc, header: BootHeader) -> Iterator[bytes | str]:
         if length > soc.flash.size:
             signed = length - (length >> 31 << 32)
             yield b"cmd len %d\r\n" % signed
-            yield f"segment {number} claims {length} bytes"
-            return
+            raise _LoadFailedError(f"segment {number} claims {length} bytes")
         yield b"load:0x%08x,len:%d\r\n" % (address, length)
         data = read(soc.flash, IMAGE_OFFSET + position, length)
         try:
@@ -170,8 +169,7 @@ def _load(soc: Soc, header: BootHeader) -> Iterator[bytes | str]:
     stored = read(soc.flash, IMAGE_OFFSET + (position | _BLOCK - 1), 1)[0]
     if folded != stored:
         yield b"csum err:0x%02x!=0x%02x\r\n" % (folded, stored)
-        yield "wrong image checksum"
-        return
+        raise _LoadFailedError("wrong image checksum")
     yield b"entry 0x%08x\r\n" % header.entry
     if loader_seen:
         soc.jump(second_stage(soc))

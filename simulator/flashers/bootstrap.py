@@ -21,7 +21,7 @@ from types import FrameType, ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from simulator.scenario import World
 
@@ -88,6 +88,7 @@ def main() -> int:
     clock.world = world
     _plug_in(job["name"], world)
     signal.signal(signal.SIGTERM, _terminated)
+    sys.excepthook = _report
     problems: list[str] = []
     try:
         return _run(job, problems)
@@ -179,20 +180,14 @@ def _run(job: dict[str, str], problems: list[str]) -> int:
     except VirtualHang as hang:
         problems.append(f"CMD hangs: {hang}")
         return HUNG
-    except SystemExit:
-        raise
-    except BaseException as error:
-        _without_own_frames(error)
-        raise
     return 0
 
 
-def _without_own_frames(error: BaseException) -> None:
-    """Let the traceback start where the flasher starts, as it would without us."""
-    trace: TracebackType | None = error.__traceback__
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback that starts where the flasher starts, as it would without us."""
     while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
         trace = trace.tb_next
-    error.__traceback__ = trace
+    sys.__excepthook__(kind, error, trace)
 
 
 def _write_outcome(path: str, request: object, world: World, problems: tuple[str, ...]) -> None:

@@ -28,16 +28,6 @@ def intact(data: bytes) -> Firmware:
     return firmware
 
 
-def esp8266_image() -> bytes:
-    body = images.content("esp8266", 64)
-    image = struct.pack("<BBBBIII", 0xE9, 1, 2, 0x40, 0x40100004, 0x40100000, len(body)) + body
-    image = image.ljust(len(image) | 0xF, b"\0")
-    checksum = 0xEF
-    for byte in body:
-        checksum ^= byte
-    return image + bytes([checksum])
-
-
 def test_the_headers_of_an_app_are_read() -> None:
     firmware = intact(images.make_app(min_rev_full=100, max_rev_full=399))
     header = firmware.header
@@ -163,12 +153,13 @@ def test_a_truncated_image_is_noticed(size: int) -> None:
     )
 )
 def test_any_bytes_give_a_firmware_or_an_image_error(blob: bytes) -> None:
+    refusals = []
     for read in (parse_firmware, parse_partition_table, describe_bytes):
         try:
             read(blob)
         except ImageError as error:
-            assert error.exit_code == ExitCode.IMAGE
-            assert error.message
+            refusals.append(error)
+    assert all(error.exit_code == ExitCode.IMAGE and error.message and error.hint for error in refusals)
     assert isinstance(looks_like_image(blob), bool)
     assert isinstance(is_esp8266(blob), bool)
 
@@ -221,8 +212,13 @@ def test_a_wrong_checksum_and_a_wrong_digest_have_codes_of_their_own() -> None:
 
 
 def test_an_image_for_the_esp8266_is_recognised() -> None:
-    assert is_esp8266(esp8266_image())
-    assert not is_esp8266(esp8266_image()[:-1] + b"\0")
+    from esptool.bin_image import LoadFirmwareImage
+
+    image = images.make_esp8266_image()
+    theirs = LoadFirmwareImage("esp8266", image)
+    assert theirs.checksum == theirs.calculate_checksum()
+    assert is_esp8266(image)
+    assert not is_esp8266(image[:-1] + b"\0")
     assert not is_esp8266(SMALL)
 
 

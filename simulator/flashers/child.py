@@ -1,0 +1,164 @@
+"""CMD as a child process: in a process group of its own, so that it and all it starts can be ended, and ended for certain.
+
+The group gets the terminal while it runs, as a shell's foreground job does, so Ctrl-C reaches CMD and not us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum, unique
+from types import FrameType
+
+from simulator.flashers.interpreter import CommandError
+
+GRACE_S = 1.0
+"""How long CMD may take to end after it was asked to, in seconds."""
+
+
+@unique
+class ExitStatus(IntEnum):
+    """Exit statuses of ``espsim run`` that are not CMD's own."""
+
+    USAGE = 2
+    """A wrong option; an unknown board or fault; a missing file."""
+    FAILED = 70
+    """espsim itself failed: a file could not be written, or the model does not know what the real thing does here."""
+    TIMEOUT = 124
+    """CMD did not end within ``--timeout``, or waited in virtual time for something that never comes."""
+    CANNOT_START = 127
+    """CMD cannot be started: not found, not executable, or (in virtual time) no Python program, or an old Python."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+class Child:
+    """CMD while it runs.
+
+    Args:
+        words: Program and arguments.
+        environment: All its environment variables.
+
+    Raises:
+        CommandError: It cannot be started.
+    """
+
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+        try:
+            self._process = subprocess.Popen(list(words), env=dict(environment), process_group=0)
+        except OSError as error:
+            raise CommandError(f"cannot start {words[0]}: {error.strerror}") from error
+        self._terminal = _Terminal(self._process.pid)
+        self._ended, self._announce = os.pipe()
+        self._watcher = threading.Thread(target=self._watch, name="espsim-child", daemon=True)
+        self._watcher.start()
+
+    def fileno(self) -> int:
+        """Return a descriptor that becomes readable when CMD has ended."""
+        return self._ended
+
+    @property
+    def running(self) -> bool:
+        """Whether CMD has not ended yet."""
+        return self._process.poll() is None
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until CMD ends, at most `timeout_s` seconds; tell whether it has."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End CMD and everything in its group: politely, then for certain."""
+        self._signal(signal.SIGTERM)
+        self.wait(GRACE_S)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def interrupt(self) -> None:
+        """Pass a Ctrl-C on to CMD's group."""
+        self._signal(signal.SIGINT)
+
+    def close(self) -> int:
+        """Make sure that CMD has ended, take the terminal back, and return the exit status as a shell reports it."""
+        if self.running:
+            self.end()
+        self._watcher.join()
+        for descriptor in (self._ended, self._announce):
+            os.close(descriptor)
+        self._terminal.take_back()
+        status = self._process.wait()
+        return status if status >= 0 else 128 - status
+
+    def _watch(self) -> None:
+        # waitid leaves the status for Popen, which is not made for being waited on from two threads.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        os.write(self._announce, b"\0")
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+
+class _Terminal:
+    """The terminal on standard input, lent to a process group."""
+
+    def __init__(self, group: int) -> None:
+        self._lent = False
+        try:
+            if os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp():
+                _give_terminal(group)
+                self._lent = True
+        except OSError:
+            self._lent = False
+
+    def take_back(self) -> None:
+        if self._lent:
+            with contextlib.suppress(OSError):
+                _give_terminal(os.getpgrp())
+
+
+def _give_terminal(group: int) -> None:
+    # A background process that touches the terminal is stopped by SIGTTOU, and we are one while CMD holds it.
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    try:
+        os.tcsetpgrp(0, group)
+    finally:
+        signal.signal(signal.SIGTTOU, before)
+
+
+@contextlib.contextmanager
+def forwarding(child: Child) -> Iterator[None]:
+    """Let signals that would end us end CMD instead, so that everything is cleaned up behind it."""
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            child.interrupt()
+        else:
+            child.end()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, forward) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def environment_with(url: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return our environment with the port's name in ``ESPSIM_PORT``."""
+    return {**os.environ, "ESPSIM_PORT": url, **(extra or {})}
+
+
+def say(text: str) -> None:
+    """Tell the user something on standard error, where it does not mix with CMD's output."""
+    print(f"espsim: {text}", file=sys.stderr, flush=True)  # noqa: T201
