@@ -117,25 +117,32 @@ def make_bootloader(
     *,
     chip: str = "esp32",
     name: str = "bootloader",
+    iram_size: int = 0xE4C,
     flash_mode: str = "dio",
     flash_size: str = "4MB",
     digest: bool = True,
 ) -> bytes:
-    """Return a second stage bootloader: RAM segments only, about 20 KiB, for `BOOTLOADER_OFFSET`."""
-    layout = _LAYOUTS[chip]
-    dram, iram = layout.dram, layout.iram
+    """Return a second stage bootloader: RAM segments only, about 24 KiB, for `BOOTLOADER_OFFSET`.
+
+    Args:
+        chip: As for `make_app`.
+        name: Seed of the contents.
+        iram_size: Bytes of the last segment, to make it larger.
+        flash_mode: As for `make_app`.
+        flash_size: As for `make_app`.
+        digest: Append the SHA-256 digest.
+    """
     if chip == "esp32":
-        segments = [
-            (".dram0.data", 0x3FFF0030, content(f"{name} dram", 0x16DC)),
-            (".iram_loader.text", 0x40078000, content(f"{name} loader", 0x3A20)),
-            (".iram.text", 0x40080400, content(f"{name} iram", 0xE4C)),
-        ]
-        return _save(chip, segments, 0x400805E4, flash_mode, flash_size, digest, {})
+        dram, loader, iram, entry = 0x3FFF0030, 0x40078000, 0x40080400, 0x400805E4
+    else:
+        layout = _LAYOUTS[chip]
+        dram, loader, iram, entry = layout.dram, layout.iram, layout.iram + 0x8000, layout.iram + 0x8004
     segments = [
         (".dram0.data", dram, content(f"{name} dram", 0x16DC)),
-        (".iram.text", iram, content(f"{name} iram", 0x3A20)),
+        (".iram_loader.text", loader, content(f"{name} loader", 0x3A20)),
+        (".iram.text", iram, content(f"{name} iram", iram_size)),
     ]
-    return _save(chip, segments, iram + 4, flash_mode, flash_size, digest, {})
+    return _save(chip, segments, entry, flash_mode, flash_size, digest, {})
 
 
 def make_esp8266_image() -> bytes:

@@ -65,9 +65,7 @@ ESP32 = ChipSpec(
         miso_length=_SPI1 + 0x2C,
         data=_SPI1 + 0x80,
     ),
-    watchdog=WatchdogRegisters(
-        config0=_RTC + 0x8C, config1=_RTC + 0x90, feed=_RTC + 0xA0, protect=_RTC + 0xA4, key=0x50D83AA1
-    ),
+    watchdog=WatchdogRegisters(config0=_RTC + 0x8C, config1=_RTC + 0x90, feed=_RTC + 0xA0, protect=_RTC + 0xA4, key=0x50D83AA1),
 )
 """The chip of 2016, without suffix."""
 

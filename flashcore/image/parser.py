@@ -14,6 +14,7 @@ from flashcore.chips import ESP32, ChipSpec, KnownChip, MemoryKind, by_image_id
 from flashcore.errors import BadHeaderError
 from flashcore.image.descriptor import AppDescriptor
 from flashcore.image.firmware import Firmware, FlashMode, Header, Segment
+from flashcore.protocol.packet import checksum
 
 MAGIC = 0xE9
 """First byte of every image."""
@@ -21,8 +22,6 @@ MAX_SEGMENTS = 16
 """More are refused by the bootloaders."""
 MAX_SEGMENT_SIZE = 16 << 20
 """Bytes; no chip maps more."""
-CHECKSUM_SEED = 0xEF
-"""Where the XOR over all segment data starts."""
 DIGEST_SIZE = 32
 """Bytes of a SHA-256."""
 
@@ -148,21 +147,12 @@ def _kind(chip: KnownChip | None, address: int) -> MemoryKind:
 
 
 def _xor(view: memoryview, segments: tuple[Segment, ...]) -> int:
-    """Fold all segment data in halves, as big integers, down to one byte."""
-    result = CHECKSUM_SEED
-    for segment in segments:
-        value = int.from_bytes(view[segment.offset : segment.offset + segment.length], "little")
-        bits = 8 * segment.length
-        while bits > 8:
-            bits = (bits // 2 + 7) & ~7
-            value = value >> bits ^ value & (1 << bits) - 1
-        result ^= value
-    return result
+    return checksum(b"".join(view[segment.offset : segment.offset + segment.length] for segment in segments))
 
 
 def _digest_flag_lost(view: memoryview, digest_at: int) -> bool:
     stored = view[digest_at : digest_at + DIGEST_SIZE]
-    if len(stored) < DIGEST_SIZE or stored == b"\xff" * DIGEST_SIZE:
+    if len(stored) < DIGEST_SIZE:
         return False
     digest = hashlib.sha256(view[:_DIGEST_FLAG])
     digest.update(b"\x01")

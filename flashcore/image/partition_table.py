@@ -217,7 +217,7 @@ def parse(data: bytes, name: str = "partition table") -> PartitionTable:
             )
         if entry == _END:
             if not partitions:
-                raise _bad(name, offset, "a partition, magic aa 50", "the end of the table")
+                raise _bad(name, offset, "a partition, magic aa 50,", "the end of the table")
             break
         if md5_at is not None:
             raise _bad(name, offset, "the end of the table (0xff) after the MD5", entry[:2].hex(" "))

@@ -11,7 +11,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flashcore.errors import BridgeEchoError, ConnectError, NoAnswerError, NotAnEspDeviceError, WrongBootModeError
+from flashcore.errors import (
+    BridgeEchoError,
+    ConnectError,
+    ContextValue,
+    NoAnswerError,
+    NotAnEspDeviceError,
+    WrongBootModeError,
+)
 from flashcore.loader.session import SYNC_WIRE
 from flashcore.protocol import boot_log
 
@@ -98,7 +105,7 @@ def _silent(attempt: Attempt) -> ConnectError:
 
 def _booted(attempt: Attempt, report: boot_log.BootReport) -> ConnectError:
     last = boot_log.last_text_line(attempt.heard)
-    context = {
+    context: dict[str, ContextValue] = {
         "strap": report.strap,
         "mode": report.mode,
         "reset": report.reset_name,
@@ -126,7 +133,7 @@ def _booted(attempt: Attempt, report: boot_log.BootReport) -> ConnectError:
 def _stranger(attempt: Attempt) -> ConnectError:
     heard = attempt.heard
     quote = _quote(heard)
-    context = {"received": attempt.received, "quote": quote}
+    context: dict[str, ContextValue] = {"received": attempt.received, "quote": quote}
     if _NMEA.search(heard):
         return NotAnEspDeviceError(
             f'{attempt.port} sends NMEA sentences, so it looks like a GPS receiver: "{quote}"',
@@ -144,7 +151,7 @@ def _stranger(attempt: Attempt) -> ConnectError:
     if readable >= _TEXT_SHARE * len(heard):
         return NotAnEspDeviceError(
             f'{attempt.port} sends text but no loader answers: "{quote}"',
-            hint=f"this is another device, or firmware on a chip that the reset did not reach. If it is your board, {HOLD_BOOT}",
+            hint=f"this is another device, or firmware that the reset did not stop. If it is your board, {HOLD_BOOT}",
             context={**context, "looks_like": "text"},
         )
     return NotAnEspDeviceError(

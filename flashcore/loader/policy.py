@@ -34,7 +34,7 @@ class Policy:
     command_s: float = 3.0
     """Answer to a command that does nothing slow. Source: constants 1, default command timeout."""
     write_s: float = 10.0
-    """For the driver to take a frame, beyond the time the frame needs on the wire. Source: constants 1, serial write timeout."""
+    """For the driver to take a frame, beyond its time on the wire. Source: constants 1, serial write timeout."""
     quiet_s: float = 0.05
     """Silence after which nothing more is expected. Source: fault catalogue rows 33, 34."""
     quiet_limit_s: float = 1.0

@@ -3,7 +3,7 @@
 On nearly every board two transistors connect the lines to EN and IO0: RTS alone holds the chip in reset, DTR alone holds IO0
 low, both or none do nothing. A chip enters download mode if IO0 is low when EN rises. The classic order passes through "both",
 where EN already rises and IO0 is not low yet, so it works only if the capacitor at EN is slower than the driver; the tight
-order sets both lines in one step and has no such race, but needs a port that can. A step is asserted (true) or released (false).
+order sets both lines in one step and has no such race, but needs a port that can. In a step true is asserted, false released.
 Source: flasher-constants.md 2.1 and 2.2.
 """
 
@@ -177,4 +177,5 @@ def _parse_step(part: str) -> Step | None:
             except ValueError:
                 return None
             return Wait(seconds) if 0 <= seconds <= LONGEST_WAIT_S else None
-    return None
+        case _:
+            return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError
+from flashcore.loader.link import LinkProfile
 from flashcore.loader.policy import DEFAULT_POLICY, Policy
 from flashcore.loader.progress import Finding, OnEvent, ignore
 from flashcore.port import NS_PER_S, Port, ns
@@ -24,36 +25,10 @@ READ_SIZE = 0x10000
 """Most bytes taken from the port at once."""
 RECENT_LIMIT = 0x10000
 """How many of the last received bytes are kept for a diagnosis."""
-LONG_FRAME = 512
-"""From this length on, in bytes, damage is counted against the link and not against chance."""
 BANNER_MARK = b"rst:0x"
 """What every boot of the ROM prints (oracle fact 1)."""
 
 _BITS_PER_BYTE = 10
-
-
-@dataclass(slots=True)
-class LinkProfile:
-    """What a session has learnt about its link.
-
-    Args:
-        max_burst: Longest write handed to the port at once, in bytes; ``None`` if whole frames pass.
-        pause_s: Pause after each such write, beyond the time that the bytes take on the wire.
-        damaged: Long frames that arrived broken since the last change of the profile.
-        longest_good: Longest frame that arrived whole, in bytes.
-        shortest_bad: Shortest frame that arrived broken, in bytes.
-    """
-
-    max_burst: int | None = None
-    pause_s: float = 0.0
-    damaged: int = 0
-    longest_good: int = 0
-    shortest_bad: int = 0
-
-    @property
-    def paced(self) -> bool:
-        """Whether writes are cut into bursts."""
-        return self.max_burst is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,35 +281,17 @@ class Session:
 
     def damaged(self, length: int) -> None:
         """Note that a frame of `length` wire bytes arrived broken; too many of them, and the link is paced from now on."""
-        link = self.link
-        if length < LONG_FRAME:
-            return
-        link.shortest_bad = min(link.shortest_bad or length, length)
-        link.damaged += 1
-        if link.damaged >= self.policy.damage_limit and not link.paced:
+        if self.link.note_damage(length) >= self.policy.damage_limit:
             self.pace()
-
-    def passed(self, length: int) -> None:
-        """Note that a frame of `length` wire bytes arrived whole."""
-        if length > self.link.longest_good:
-            self.link.longest_good = length
 
     def pace(self) -> None:
         """Cut writes into short bursts from now on, so that no driver sees a long one."""
-        self.link.max_burst = self.policy.burst_bytes
-        self.link.pause_s = self.policy.burst_pause_s
+        self.link.pace(self.policy.burst_bytes, self.policy.burst_pause_s)
 
     def report_pacing(self) -> None:
         """Record why the link is paced, once it is known that this helps."""
-        link = self.link
-        if not link.paced:
-            return
-        good = f", frames of {link.longest_good} bytes pass" if 0 < link.longest_good < link.shortest_bad else ""
-        self.found(
-            "link.damages_long_writes",
-            f"the port damages long writes: frames of {link.shortest_bad} bytes arrive broken{good}; so everything was sent in "
-            f"pieces of {link.max_burst} bytes with pauses, which is slow. {_twin_advice(self.port.name)}",
-        )
+        if self.link.paced:
+            self.found("link.damages_long_writes", self.link.advice(self.port.name))
 
     def _check_banner(self) -> None:
         if BANNER_MARK not in self._recent:
@@ -374,15 +331,6 @@ class Session:
             status=status,
             context={"loader": self.dialect.value},
         )
-
-
-def _twin_advice(port: str) -> str:
-    head, mark, tail = port.partition("usbmodem")
-    twin = f"{head}wchusbserial{tail}" if mark else "the cu.wchusbserial... port"
-    return (
-        "On macOS with a CH9102 or CH343 bridge this is Apple's CDC driver: "
-        f"use {twin} instead, or install WCH's driver if there is no such port"
-    )
 
 
 SYNC_WIRE = encode(commands.sync().pack())

@@ -86,7 +86,7 @@ def _load(session: Session, segment: Segment, rung: RamRung) -> None:
         except (DeviceError, DeadlineExceededError):
             session.damaged(len(block) + _FRAME_OVERHEAD)
             raise
-        session.passed(len(block) + _FRAME_OVERHEAD)
+        session.link.note_passed(len(block) + _FRAME_OVERHEAD)
 
 
 def _check(session: Session, segment: Segment, rung: RamRung) -> None:

@@ -37,6 +37,8 @@ from flashcore.protocol.exchange import Dialect
 ROM_BAUDRATE = 115200
 """Rate at which a chip is met after a reset; the ROM adapts to others, its banner does not."""
 
+_BRING_UP_TRIES = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -109,8 +111,21 @@ class Target:
 
         Raises:
             ConnectError: No loader answers, or it runs on another chip than expected.
+            DeadlineExceededError: One answered SYNC and then nothing more.
+            ChipResetError: The chip keeps restarting.
             PortError: The port cannot be used.
         """
+        for left in reversed(range(_BRING_UP_TRIES)):
+            try:
+                self._bring_up_once()
+                return
+            except (DeadlineExceededError, ChipResetError) as error:
+                if not left or not self.can_reset:
+                    raise
+                self.session.emit(Recovery(cause=error.code, text=f"{error.message}; resetting the chip"))
+                self._back_to_rom()
+
+    def _bring_up_once(self) -> None:
         connection = connect(self.session, self.options.before)
         chip = self._identify()
         self.session.emit(ChipFound(chip=chip.name))

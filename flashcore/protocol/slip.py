@@ -24,6 +24,11 @@ DEFAULT_LIMIT = 0x20000
 """Longest raw frame that a decoder keeps, in bytes: above every frame of the protocol, below what could hurt."""
 
 
+_ESCAPED = {0xDC: END, 0xDD: ESC}
+_DENSE_RUN = 32
+"""Mean distance of escapes, in bytes, below which searching for pairs beats a step per escape."""
+
+
 def encode(packet: bytes) -> bytes:
     """Return the wire bytes of one packet, with both delimiters.
 
@@ -34,12 +39,19 @@ def encode(packet: bytes) -> bytes:
 
 def unescape(raw: bytes) -> bytes | None:
     """Return the packet inside a raw frame, or ``None`` if it holds an escape that SLIP does not know."""
-    if ESC not in raw:
+    first, *runs = raw.split(ESC)
+    if not runs:
         return raw
-    pairs = raw.count(ESC_END) + raw.count(ESC_ESC)
-    if pairs != raw.count(ESC):
+    if len(runs) * _DENSE_RUN > len(raw):
+        packet = raw.replace(ESC_END, END).replace(ESC_ESC, ESC)
+        return packet if len(raw) - len(packet) == len(runs) else None
+    parts = [first]
+    try:
+        for run in runs:
+            parts += (_ESCAPED[run[0]], run[1:])
+    except LookupError:
         return None
-    return raw.replace(ESC_END, END).replace(ESC_ESC, ESC)
+    return b"".join(parts)
 
 
 @unique
@@ -97,43 +109,42 @@ class Decoder:
 
     def feed(self, chunk: bytes) -> list[Frame | Junk]:
         """Take the next bytes of the stream and return what they complete, in order."""
-        if not chunk:
-            return []
         if END not in chunk:
-            if not self._synced:
-                return [Junk(chunk, JunkReason.OUTSIDE)]
+            held = self._held + len(chunk)
+            if not self._synced or held > self._limit:
+                return self._overrun(chunk)
             self._parts.append(chunk)
-            self._held += len(chunk)
-            return self._shed() if self._held > self._limit else []
-        events: list[Frame | Junk] = []
-        pieces = chunk.split(END)
-        last = pieces.pop()
-        if self._parts:
+            self._held = held
+            return []
+        *pieces, last = chunk.split(END)
+        if self._held:
             self._parts.append(pieces[0])
             pieces[0] = b"".join(self._parts)
             self._parts.clear()
+            self._held = 0
+        events: list[Frame | Junk] = []
         for raw in pieces:
             if raw:
                 events.append(self._close(raw))
             self._synced = True
-        self._held = len(last)
-        if last:
+        if len(last) > self._limit:
+            events += self._overrun(last)
+        elif last:
             self._parts.append(last)
-            if self._held > self._limit:
-                events.extend(self._shed())
+            self._held = len(last)
         return events
+
+    def _overrun(self, data: bytes) -> list[Frame | Junk]:
+        if not self._synced:
+            return [Junk(data, JunkReason.OUTSIDE)] if data else []
+        raw = self.pending + data
+        self.reset()
+        return [Junk(raw, JunkReason.TOO_LONG)]
 
     def _close(self, raw: bytes) -> Frame | Junk:
         if not self._synced:
             return Junk(raw, JunkReason.OUTSIDE)
         if len(raw) > self._limit:
             return Junk(raw, JunkReason.TOO_LONG)
-        if b"\xdb" not in raw:
-            return Frame(raw)
         packet = unescape(raw)
         return Junk(raw, JunkReason.BAD_ESCAPE) if packet is None else Frame(packet)
-
-    def _shed(self) -> list[Frame | Junk]:
-        raw = self.pending
-        self.reset()
-        return [Junk(raw, JunkReason.TOO_LONG)]

@@ -1,12 +1,14 @@
 """How the second stage loads an app: header, segments, checksum, digest, each with the line that it logs when it is wrong.
 
-Source: log lines of ESP-IDF 4.4 to 5.1 as public logs show them; ESP-IDF documentation, "App Image Format". Fidelity: from source.
+Source: log lines of ESP-IDF 4.4 to 5.1 as public logs show them; ESP-IDF documentation, "App Image Format".
+Fidelity: from source.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator
+from dataclasses import dataclass
 
 from flashcore.image.descriptor import AppDescriptor
 from flashcore.protocol.packet import CHECKSUM_SEED, checksum
@@ -29,8 +31,16 @@ _ANY_REVISION = (0, 0xFFFF)
 _MAPPED = ((0x3F40_0000, 0x3F80_0000), (0x400D_0000, 0x4040_0000))
 _LOADED_FROM = 0x1000_0000
 
-NO_DESCRIPTOR = b""
-"""Result for a good app that does not say who it is."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedApp:
+    """A good app.
+
+    Args:
+        descriptor: What it says about itself; ``None`` if it carries no description.
+    """
+
+    descriptor: AppDescriptor | None
 
 
 class _AppError(Exception):
@@ -41,11 +51,11 @@ class _AppError(Exception):
         self.tag = tag
 
 
-def check_app(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, None, AppDescriptor | bytes | None]:
+def check_app(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, None, LoadedApp | None]:
     """Load the app at `offset` in a partition of `size` bytes, logging on the way.
 
     Returns:
-        The app's description of itself, `NO_DESCRIPTOR` if it has none, ``None`` if the app cannot be booted.
+        The app, or ``None`` if it cannot be booted.
     """
     try:
         return (yield from _check(soc, log, offset, size))
@@ -54,14 +64,14 @@ def check_app(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, 
         return None
 
 
-def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, None, AppDescriptor | bytes]:
+def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, None, LoadedApp]:
     raw = read(soc.flash, offset, HEADER_SIZE)
     header = BootHeader.parse(raw)
     _check_header(header, offset, log.revision)
     digest = hashlib.sha256(raw)
     folded = CHECKSUM_SEED
     position = HEADER_SIZE
-    descriptor: AppDescriptor | bytes = NO_DESCRIPTOR
+    descriptor: AppDescriptor | None = None
     for number in range(header.segments):
         raw = read(soc.flash, offset + position, SEGMENT_HEADER.size)
         address, length = SEGMENT_HEADER.unpack(raw)
@@ -86,7 +96,7 @@ def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, Non
         folded ^= checksum(data) ^ CHECKSUM_SEED
         position += length
         if number == 0:
-            descriptor = AppDescriptor.parse(memoryview(data)) or NO_DESCRIPTOR
+            descriptor = AppDescriptor.parse(memoryview(data))
     end = (position | _BLOCK - 1) + 1
     padding = read(soc.flash, offset + position, end - position)
     digest.update(padding)
@@ -96,7 +106,7 @@ def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, Non
         raise _AppError(f"Checksum failed. Calculated 0x{folded:x} read 0x{padding[-1]:x}")
     if header.has_digest and read(soc.flash, offset + end, _DIGEST_SIZE) != digest.digest():
         raise _AppError("Image hash failed - image is corrupt")
-    return descriptor
+    return LoadedApp(descriptor=descriptor)
 
 
 def _check_header(header: BootHeader, offset: int, revision: int) -> None:

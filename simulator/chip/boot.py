@@ -34,14 +34,15 @@ WATCHDOG_NS = 900 * MS
 """From reset until the RTC watchdog ends a failed boot. Fidelity: guessed from public boot logs with time stamps."""
 
 RETRY_NS = 100 * MS
-"""Between two ``invalid header`` lines on silicon. Fidelity: guessed (public logs show eight or nine lines per watchdog reset)."""
+"""Between two ``invalid header`` lines on silicon. Fidelity: guessed (public logs show eight or nine
+lines per watchdog reset)."""
 
 RECORDED_RETRY_NS = 2_700 * MS
 """Between two ``invalid header`` lines in the recording: mean of flashboot_empty_12 and flashboot_empty_13, emulator time."""
 
 _BLOCK = 16
-"""The checksum is the last byte of a block of this size. A segment header that straddles two of them makes the ROM print its
-``ho 0 tail 12 room 4``; Fidelity: derived from public boot logs, where the line follows each segment that ends 4 bytes short."""
+"""The checksum is the last byte of a block of this size. A segment header that straddles two of them makes the ROM print
+``ho 0 tail 12 room 4``. Fidelity: derived from public boot logs, where that line follows a segment that ends 4 bytes short."""
 
 _PINS = (b"clk", b"q", b"d", b"cs0", b"hd", b"wp")
 
@@ -88,6 +89,7 @@ def banner(rom: RomVersion, mode: BootMode, cause: ResetCause, strap: int) -> by
 def _boot(soc: Soc) -> Steps:
     mode = boot_mode(soc.strap)
     rom = rom_version(soc)
+    since_ns = soc.kernel.now
     if soc.config.watchdog and not mode.is_download:
         soc.after(WATCHDOG_NS, lambda: soc.reset(ResetCause.RTCWDT_RTC_RESET))
     yield Step(b"", soc.config.times.reset_to_banner)
@@ -101,7 +103,7 @@ def _boot(soc: Soc) -> Steps:
     yield Step(text)
     match mode.target:
         case BootTarget.FLASH:
-            yield from _flash_boot(soc, rom, silent=mode.silent)
+            yield from _flash_boot(soc, rom, since_ns, silent=mode.silent)
         case BootTarget.NO_FLASH:
             yield from _no_header(soc, rom, 0xFFFFFFFF, silent=mode.silent)
         case _:
@@ -120,13 +122,13 @@ def _no_header(soc: Soc, rom: RomVersion, first_word: int, *, silent: bool) -> S
         yield Step(line, pause)
 
 
-def _flash_boot(soc: Soc, rom: RomVersion, *, silent: bool) -> Steps:
+def _flash_boot(soc: Soc, rom: RomVersion, since_ns: int, *, silent: bool) -> Steps:
     header = BootHeader.parse(read(soc.flash, IMAGE_OFFSET, HEADER_SIZE))
     if not header.valid:
         yield from _no_header(soc, rom, header.first_word, silent=silent)
         return
     try:
-        for text in _load(soc, header):
+        for text in _load(soc, header, since_ns):
             yield Step(b"" if silent else text)
     except _LoadFailedError as failure:
         soc.note("boot", str(failure))
@@ -137,7 +139,7 @@ class _LoadFailedError(Exception):
     """The ROM gives up an image."""
 
 
-def _load(soc: Soc, header: BootHeader) -> Iterator[bytes]:
+def _load(soc: Soc, header: BootHeader, since_ns: int) -> Iterator[bytes]:
     """Load the image into RAM and jump to it, yielding what the ROM prints.
 
     Raises:
@@ -172,7 +174,7 @@ def _load(soc: Soc, header: BootHeader) -> Iterator[bytes]:
         raise _LoadFailedError("wrong image checksum")
     yield b"entry 0x%08x\r\n" % header.entry
     if loader_seen:
-        soc.jump(second_stage(soc))
+        soc.jump(second_stage(soc, since_ns))
     else:
         soc.note("gap", f"code at 0x{header.entry:08x} is no second stage boot loader: it is taken to run and say nothing")
 

@@ -66,7 +66,7 @@ class BootHeader:
     @classmethod
     def parse(cls, data: bytes) -> BootHeader:
         """Read the first 24 bytes of `data`."""
-        magic, segments, mode, flash, entry, wp_pin, drive, chip_id, _, low, high, _, digest = _HEADER.unpack_from(data)
+        _, segments, mode, flash, entry, wp_pin, drive, chip_id, _, low, high, _, digest = _HEADER.unpack_from(data)
         return cls(
             first_word=int.from_bytes(data[:4], "little"),
             segments=segments,

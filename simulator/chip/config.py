@@ -41,6 +41,7 @@ class ChipConfig:
         needs_attach: Whether the flash stays unreachable until SPI_ATTACH, as on silicon.
         clkdiv: UART_CLKDIV after autobaud where it is not what the rate gives; the recording has a constant.
         rtc_cali: RTC_CALI where it is not what the crystal gives.
+        firmware: Profile of apps that no profile knows by their own description, see `simulator.chip.firmware`.
         times: Durations.
     """
 
@@ -53,4 +54,19 @@ class ChipConfig:
     needs_attach: bool = True
     clkdiv: int | None = None
     rtc_cali: int | None = None
+    firmware: str = "esp-idf"
     times: ChipTimes = field(default_factory=ChipTimes)
+
+
+ORACLE = ChipConfig(
+    crystal_mhz=26,
+    flash="ideal-4mb",
+    autobaud=False,
+    watchdog=False,
+    needs_attach=False,
+    clkdiv=0x15A,
+    rtc_cali=0x0002_8000,
+)
+"""The recorded chip, under the conditions of the recording: instant flash, no baud detection, no watchdog, a misjudged crystal.
+
+Source: oracle README, Limits; rom_reg.json read_efuse, read_uart, read_misc."""

@@ -18,12 +18,14 @@ class IdfLog:
     """Makes the steps of a script out of log messages.
 
     Args:
-        soc: The chip that logs; its reset is where time stamps count from.
+        soc: The chip that logs.
+        since_ns: When it was reset, from where time stamps count.
         coloured: Whether lines carry colours.
     """
 
-    def __init__(self, soc: Soc, *, coloured: bool = True) -> None:
+    def __init__(self, soc: Soc, since_ns: int, *, coloured: bool = True) -> None:
         self._soc = soc
+        self._since_ns = since_ns
         self._coloured = coloured
         chip = variant(soc.config.efuse)
         self.revision = 100 * chip.revision + chip.minor
@@ -42,6 +44,6 @@ class IdfLog:
         return self._step("E", tag, text)
 
     def _step(self, level: str, tag: str, text: str) -> Step:
-        stamp = (self._soc.kernel.now - self._soc.started_ns) // MS
+        stamp = (self._soc.kernel.now - self._since_ns) // MS
         line = f"{level} ({stamp}) {tag}: {text}".encode()
         return Step(_COLOURS[level] + line + _PLAIN + b"\r\n" if self._coloured else line + b"\r\n")

@@ -1,7 +1,7 @@
 """A program that says lines at given times: most of what a chip does on its UART before and after flashing.
 
-A script is an iterator of steps, run lazily, so an endless one costs one event per line and nothing while nobody lets time pass.
-It may reset the chip or jump elsewhere between two steps; the steps after that are never asked for.
+A script is an iterator of steps, run lazily, so an endless one costs one event per line and nothing while time stands still. It
+may reset the chip or jump elsewhere between two steps; the steps after that are never asked for.
 """
 
 from __future__ import annotations

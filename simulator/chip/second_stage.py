@@ -1,12 +1,12 @@
 """The second stage boot loader of ESP-IDF: from a valid image at 0x1000 to the app, or to the real texts of a failed boot.
 
-It lists the partition table, picks an app by the OTA data, checks header, segments, checksum and digest of that app and falls back
-to others; if none is good it resets the chip, and the loop shows on the line as it does on a desk. Time stamps are milliseconds
-since the reset, as spent in this model.
+It lists the partition table, picks an app by the OTA data, checks header, segments, checksum and digest of that app and falls
+back to others; if none is good it resets the chip, and the loop shows on the line as it does on a desk. Time stamps are
+milliseconds since the reset, as spent in this model.
 
 Source: log lines of ESP-IDF 4.4 to 5.1 as public logs show them, ESP-IDF documentation ("Bootloader", "Partition Tables",
-"OTA Data Partition"). Fidelity: from source; which of several error lines comes first is guessed in rare cases. Secure boot, flash
-encryption, roll-back and deep sleep are not modelled.
+"OTA Data Partition"). Fidelity: from source; which of several error lines comes first is guessed in rare cases. Secure boot,
+flash encryption, roll-back and deep sleep are not modelled.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from struct import Struct
 from types import MappingProxyType
 
-from flashcore.image.descriptor import AppDescriptor
-from simulator.chip.app_check import check_app
+from simulator.chip.app_check import LoadedApp, check_app
 from simulator.chip.boot_image import HEADER_SIZE, BootHeader, read
 from simulator.chip.firmware import application
 from simulator.chip.idf_log import IdfLog
@@ -77,14 +76,18 @@ class _TableError(Exception):
     """The partition table is refused; the text is what the loader logs."""
 
 
-def second_stage(soc: Soc) -> Program:
-    """Return the boot loader, which the ROM has just loaded from flash."""
-    return Script(soc, _run(soc))
+def second_stage(soc: Soc, since_ns: int) -> Program:
+    """Return the boot loader, which the ROM has just loaded from flash.
+
+    Args:
+        soc: The chip.
+        since_ns: When it was reset.
+    """
+    return Script(soc, _run(soc, IdfLog(soc, since_ns)))
 
 
-def _run(soc: Soc) -> Steps:
+def _run(soc: Soc, log: IdfLog) -> Steps:
     header = BootHeader.parse(read(soc.flash, HEADER_OFFSET, HEADER_SIZE))
-    log = IdfLog(soc)
     yield from _introduction(soc, header, log)
     try:
         places = _table(read(soc.flash, TABLE_OFFSET, TABLE_SIZE), header.flash_size)
@@ -168,16 +171,16 @@ def _boot_an_app(soc: Soc, log: IdfLog, places: list[_Place]) -> Steps:
     elif chosen is None and factory is not None and slots:
         yield log.info("boot", "Defaulting to factory image")
     for name, place in _candidates(factory, slots, chosen):
-        descriptor = yield from check_app(soc, log, place.offset, place.size)
-        if descriptor is not None:
-            yield from _start(soc, log, place, descriptor)
+        app = yield from check_app(soc, log, place.offset, place.size)
+        if app is not None:
+            yield from _start(soc, log, place, app)
             return
         yield log.error("boot", f"{name} is not bootable")
     if test is not None:
-        descriptor = yield from check_app(soc, log, test.offset, test.size)
-        if descriptor is not None:
+        app = yield from check_app(soc, log, test.offset, test.size)
+        if app is not None:
             yield log.warning("boot", "Falling back to test app as only bootable partition")
-            yield from _start(soc, log, test, descriptor)
+            yield from _start(soc, log, test, app)
             return
     yield log.error("boot", "No bootable app partitions in the partition table")
     yield from _give_up(soc, "no bootable app")
@@ -211,11 +214,11 @@ def _chosen_slot(soc: Soc, places: list[_Place], count: int) -> int | None:
     return None if best is None else (best - 1) % count
 
 
-def _start(soc: Soc, log: IdfLog, place: _Place, descriptor: AppDescriptor | bytes) -> Steps:
+def _start(soc: Soc, log: IdfLog, place: _Place, app: LoadedApp) -> Steps:
     yield log.info("boot", f"Loaded app from partition at offset 0x{place.offset:x}")
     yield log.info("boot", "Disabling RNG early entropy source...")
     soc.note("boot", f"app at 0x{place.offset:x} starts")
-    soc.jump(application(soc, descriptor if isinstance(descriptor, AppDescriptor) else None))
+    soc.jump(application(soc, app.descriptor, log))
 
 
 def _give_up(soc: Soc, why: str) -> Steps:

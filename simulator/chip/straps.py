@@ -1,7 +1,7 @@
 """Strapping pins: which levels at reset lead to which boot mode, and what the ROM calls it.
 
-Six pins are latched into one value when the chip starts: MTDI (bit 5), IO0 (4), IO2 (3), IO4 (2), MTDO (1), IO5 (0). IO0 high boots
-from flash; IO0 low with IO2 low waits for a host on the UART; the rest are modes for manufacturing. MTDO low silences the
+Six pins are latched into one value when the chip starts: MTDI (bit 5), IO0 (4), IO2 (3), IO4 (2), MTDO (1), IO5 (0). IO0 high
+boots from flash; IO0 low with IO2 low waits for a host on the UART; the rest are modes for manufacturing. MTDO low silences the
 ROM in flash boot. MTDI only selects the flash voltage, so it changes the printed value and nothing else here.
 
 Source: oracle ``rom_boot.json`` banner_strap_*; bit order from the technical reference manual (GPIO_STRAP_REG).

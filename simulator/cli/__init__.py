@@ -1,0 +1,5 @@
+"""The ``espsim`` command."""
+
+from simulator.cli.main import main
+
+__all__ = ["main"]

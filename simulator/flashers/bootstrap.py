@@ -41,9 +41,7 @@ class OwnPackages:
     def __init__(self, folders: dict[str, str]) -> None:
         self._folders = folders
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return where the package `name` is, if it is one of ours."""
         folder = self._folders.get(name)
         if folder is None:
@@ -68,7 +66,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return FAILED
-    sys.meta_path.insert(0, OwnPackages(job["folders"]))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, OwnPackages(job["folders"]))
 
     from simulator.flashers.virtual_time import VirtualTime
 
@@ -131,6 +129,7 @@ def _plug_in(name: str, world: World) -> None:
     import serial.tools.list_ports as listing
     from serial.tools.list_ports_common import ListPortInfo
 
+    from simulator.board.bridge import Driver
     from simulator.flashers import line_ioctl
     from simulator.links.protocol_sim import UsbIdentity, register
 
@@ -138,9 +137,10 @@ def _plug_in(name: str, world: World) -> None:
     usb = UsbIdentity(
         vid=spec.vid,
         pid=spec.pid,
-        serial_number=spec.serial_number,
+        serial_number=spec.serial,
         manufacturer=spec.manufacturer,
         product=spec.product,
+        port_name=(spec.port_name(Driver.LINUX) or name).removeprefix("/dev/"),
     )
     endpoint = register(name, world.device, usb)
     serial.protocol_handler_packages.append("simulator.links")

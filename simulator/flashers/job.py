@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flashcore.errors import ScenarioError
 from simulator.record import jsonl
 from simulator.scenario import Scenario, World
 
@@ -24,11 +25,21 @@ class Request:
     save_flash: str = ""
     transcript: str = ""
 
+    def check(self) -> None:
+        """Check what can be checked before anything is started.
+
+        Raises:
+            ScenarioError: The board is unknown, a file is missing, or the folder of a file to be written is.
+            PlanError: A fault is unknown or malformed.
+        """
+        self.scenario.check()
+        for path in (self.save_flash, self.transcript):
+            if path and not Path(path).parent.is_dir():
+                raise ScenarioError(f"cannot write {path}: there is no such folder")
+
     def to_json(self) -> str:
         """Return the request as JSON."""
-        return json.dumps(
-            {"scenario": self.scenario.to_json(), "save_flash": self.save_flash, "transcript": self.transcript}
-        )
+        return json.dumps({"scenario": self.scenario.to_json(), "save_flash": self.save_flash, "transcript": self.transcript})
 
     @classmethod
     def from_json(cls, text: str) -> Request:
@@ -110,9 +121,7 @@ def conclude(request: Request, world: World, problems: tuple[str, ...] = ()) -> 
         virtual_s=world.device.kernel.now / 1e9,
         events=world.journal.count,
         digest=world.journal.digest(),
-        faults=tuple(
-            FaultOutcome(name=fault.name, fired=fault.fired, exercised=fault.exercised) for fault in world.planned
-        ),
+        faults=tuple(FaultOutcome(name=fault.name, fired=fault.fired, exercised=fault.exercised) for fault in world.planned),
         gaps=tuple(dict.fromkeys(world.journal.gaps)),
         problems=tuple(found),
     )

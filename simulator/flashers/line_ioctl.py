@@ -12,19 +12,14 @@ import fcntl
 import struct
 import termios
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from simulator.links.protocol_sim import ENDPOINTS, Serial
-
-if TYPE_CHECKING:
-    from _typeshed import ReadOnlyBuffer, WriteableBuffer
 
 _WORD = struct.Struct("I")
 _LINES = (termios.TIOCMGET, termios.TIOCMSET, termios.TIOCMBIS, termios.TIOCMBIC)
 _WAITING = getattr(termios, "FIONREAD", termios.TIOCINQ)
 _NOTHING_TO_DO = (termios.TIOCEXCL, termios.TIOCNXCL)
-
-Argument = "int | ReadOnlyBuffer | WriteableBuffer"
 
 
 def install() -> Callable[[], None]:

@@ -1,7 +1,7 @@
 """The standard library's clocks, moved onto a virtual one, for an unmodified flasher in the same process.
 
 Looking at the clock costs nothing and sleeping moves the world on, so a run depends only on what the flasher does. Two cares:
-a loop that does nothing but look at the clock must end, so from the `PATIENCE`-th look in a row on each look lasts a moment; and
+a loop that does nothing but look at the clock must end, so from the `PATIENCE`-th look in a row each look lasts a moment; and
 only the main thread owns the world, so other threads (a progress bar's) see virtual time but sleep in real time.
 Modules that wait on locks with a timeout (`threading`, `queue`) measure in real time; they are imported first, so that they
 keep the real clock.

@@ -29,7 +29,7 @@ HORIZON_NS = 24 * 3600 * NS_PER_S
 """How much virtual time a run may take. No flasher waits this long; esptool's longest single wait is four minutes."""
 
 POLL_NS = 20_000
-"""What a look at the port that finds nothing costs, so that a program polling in a loop sees time pass: two system calls and the
+"""What a look at the port that finds nothing costs, so that a program polling in a loop sees time pass: a system call and the
 interpreter's own work. Fidelity: guessed."""
 
 
@@ -97,6 +97,8 @@ def register(name: str, device: Device, usb: UsbIdentity | None = None) -> Endpo
 class Serial(SerialBase):
     """A serial port of pyserial onto a registered device."""
 
+    _dtr_state: bool
+    _rts_state: bool
     _link: VirtualPort | None = None
     _endpoint: Endpoint | None = None
     _descriptors: tuple[int, int] | None = None
@@ -107,23 +109,26 @@ class Serial(SerialBase):
         Raises:
             SerialException: There is no such device, or it is open already and one of the two wants it for itself.
         """
-        if self._port is None:
+        if self.port is None:
             raise SerialException("the port has no name yet")
         if self.is_open:
             raise SerialException("the port is open already")
-        name = urlsplit(self._port).netloc
+        name = urlsplit(self.port).netloc
         endpoint = ENDPOINTS.get(name)
         if endpoint is None:
-            reason = f"[Errno {errno.ENOENT}] {os.strerror(errno.ENOENT)}: {self._port!r}"
-            raise SerialException(errno.ENOENT, f"could not open port {self._port}: {reason}")
-        if endpoint.opened and (self._exclusive or any(other._exclusive for other in endpoint.opened)):
+            reason = f"[Errno {errno.ENOENT}] {os.strerror(errno.ENOENT)}: {self.port!r}"
+            raise SerialException(errno.ENOENT, f"could not open port {self.port}: {reason}")
+        if endpoint.opened and (self.exclusive or any(other.exclusive for other in endpoint.opened)):
             reason = f"[Errno {errno.EAGAIN}] {os.strerror(errno.EAGAIN)}"
-            raise SerialException(errno.EAGAIN, f"Could not exclusively lock port {self._port}: {reason}")
+            raise SerialException(errno.EAGAIN, f"Could not exclusively lock port {self.port}: {reason}")
         self._endpoint = endpoint
-        self._link = VirtualPort(endpoint.device, name=self._port, baudrate=self._baudrate)
+        self._link = VirtualPort(endpoint.device, name=self.port, baudrate=self.baudrate)
         endpoint.opened.append(self)
         self._descriptors = os.pipe()
         self.is_open = True
+        if endpoint.device.adapter.spec.lines_on_open is not None:
+            dtr, rts = endpoint.device.adapter.spec.lines_on_open
+            self._link.set_lines(dtr=dtr, rts=rts)
         self._link.set_lines(dtr=self._dtr_state, rts=self._rts_state)
 
     def close(self) -> None:
@@ -181,15 +186,15 @@ class Serial(SerialBase):
         now = link.clock.now_ns()
         if size <= 0:
             return b""
-        limit = HORIZON_NS if self._timeout is None else min(now + ns(self._timeout), HORIZON_NS)
+        limit = HORIZON_NS if self.timeout is None else min(now + ns(self.timeout), HORIZON_NS)
         try:
             data = link.read_exactly(size, limit)
         except PortLostError as error:
             raise self._vanished("read") from error
-        if not data and self._timeout == 0:
+        if not data and self.timeout == 0:
             self._let_pass(POLL_NS)
         if len(data) < size and link.clock.now_ns() >= HORIZON_NS:
-            raise VirtualHang(f"{self._port}: waits for {size - len(data)} bytes that never come")
+            raise VirtualHang(f"{self.port}: waits for {size - len(data)} bytes that never come")
         return data
 
     def write(self, b: ReadableBuffer, /) -> int:
@@ -201,13 +206,13 @@ class Serial(SerialBase):
         """
         link = self.link
         data = bytes(b)
-        patience = self._write_timeout
+        patience = self.write_timeout
         limit = HORIZON_NS if not patience else min(link.clock.now_ns() + ns(patience), HORIZON_NS)
         try:
             link.write(data, limit)
         except DeadlineExceededError as error:
             if limit == HORIZON_NS:
-                raise VirtualHang(f"{self._port}: the device takes no more bytes") from error
+                raise VirtualHang(f"{self.port}: the device takes no more bytes") from error
             raise SerialTimeoutException("Write timeout") from error
         except PortLostError as error:
             raise self._vanished("write") from error
@@ -265,7 +270,7 @@ class Serial(SerialBase):
 
     def _reconfigure_port(self, force_update: bool = False) -> None:
         if self._link is not None:
-            self._link.set_baudrate(self._baudrate)
+            self._link.set_baudrate(self.baudrate)
 
     def _update_dtr_state(self) -> None:
         self.link.set_lines(dtr=self._dtr_state)
@@ -279,7 +284,7 @@ class Serial(SerialBase):
     def _let_pass(self, duration_ns: int) -> None:
         clock = self.link.clock
         if clock.now_ns() >= HORIZON_NS:
-            raise VirtualHang(f"{self._port}: a whole virtual day has passed")
+            raise VirtualHang(f"{self.port}: a whole virtual day has passed")
         clock.sleep_until(clock.now_ns() + duration_ns)
 
     def _vanished(self, what: str) -> SerialException:

@@ -41,7 +41,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "flashcore.port": below("flashcore.errors"),
     "flashcore.protocol": below("flashcore.errors"),
     "flashcore.chips": below("flashcore.errors"),
-    "flashcore.image": below("flashcore.errors", "flashcore.chips"),
+    "flashcore.image": below("flashcore.errors", "flashcore.protocol", "flashcore.chips"),
     "flashcore.loader": HOST,
     "flashcore.ports": below("flashcore.errors", "flashcore.port"),
     "flashcore.cli": below("flashcore"),

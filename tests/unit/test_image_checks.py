@@ -70,6 +70,24 @@ def test_plain_data_passes_anywhere_without_warnings() -> None:
     assert run() == []
 
 
+def test_data_that_merely_starts_like_an_image_passes_where_no_image_is_looked_for() -> None:
+    lookalike = b"\xe9\x01\x02\x20" + b"\xa5" * 19 + b"\x01" + b"\xa5" * 0x100
+    assert run(region(0, bytes(0x1000) + b"\xe9" * 0x100)) == []
+    assert run(region(0x20000, lookalike)) == []
+    for offset in (0x1000, 0x10000):
+        with pytest.raises(BadHeaderError):
+            run(region(offset, lookalike))
+        with pytest.raises(BadHeaderError):
+            run(region(0x8000, TABLE), region(offset, lookalike))
+
+
+def test_a_bootloader_that_reaches_into_the_partition_table_is_warned_about() -> None:
+    image = images.make_bootloader(iram_size=0x4000)
+    (warning,) = run(region(0x1000, image))
+    assert warning.code == "image.covers_table"
+    assert "into the partition table at 0x8000" in warning.message
+
+
 def test_an_image_for_another_chip_is_refused_and_both_chips_are_named() -> None:
     with pytest.raises(WrongChipError, match=r"fw.bin: this image is for ESP32-S3, expected one for ESP32") as caught:
         run(region(0x10000, images.make_app(chip="esp32s3")))

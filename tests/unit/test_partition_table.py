@@ -131,6 +131,23 @@ def test_a_misaligned_partition_is_refused_with_the_nearest_place(part: Partitio
     assert expected in caught.value.hint
 
 
+def test_entries_for_bootloader_and_table_may_cover_their_own_place() -> None:
+    boot = Partition(name="boot", type=PartitionType.BOOTLOADER, subtype=0, offset=0x1000, size=0x7000)
+    table = Partition(name="table", type=PartitionType.PARTITION_TABLE, subtype=0, offset=0x8000, size=0x1000)
+    PartitionTable(partitions=(boot, table, data(0x9000, 0x1000))).validate()
+
+
+def test_a_table_without_partitions_is_refused() -> None:
+    with pytest.raises(BadHeaderError, match="expected a partition, magic aa 50, at offset 0x0, found the end"):
+        parse_partition_table(b"\xff" * 0xC00)
+
+
+def test_entries_behind_the_md5_are_refused() -> None:
+    table = TABLE[:PROTECTED] + data(0x3FF000, 0x1000).build() + b"\xff" * 64
+    with pytest.raises(BadHeaderError, match="after the MD5"):
+        parse_partition_table(table)
+
+
 def test_an_empty_partition_is_refused() -> None:
     with pytest.raises(BadHeaderError, match="'data' is empty"):
         PartitionTable(partitions=(data(0x9000, 0),)).validate()

@@ -1,0 +1,328 @@
+"""The whole loader behind one object: connect, look, write, read, erase, verify, and leave the chip in a known state.
+
+    from flashcore import Flasher, Region, open_port
+
+    with Flasher.open(open_port("/dev/ttyUSB0")) as flasher:
+        print(flasher.info().silicon)
+        flasher.write([Region(offset=0x10000, data=firmware)])
+
+Leaving the block restarts the chip so that it runs its firmware, releases the lines and closes the port, whatever happened in
+it; after an error or an interruption the chip is not restarted, since what it would run may be half written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from flashcore.chips import SECTOR_SIZE, ChipSpec
+from flashcore.chips.esp32 import Crystal, Silicon, crystal, identify
+from flashcore.errors import CancelledError, DoesNotFitError, LinesUnsupportedError, PortLostError, UsageError
+from flashcore.image import ImageWarning, Region, check
+from flashcore.loader import reader, reset
+from flashcore.loader.connect import After
+from flashcore.loader.plan import pad
+from flashcore.loader.progress import Closed, Finding, OnEvent, RegionDone, RegionStarted, Verified, ignore
+from flashcore.loader.target import ROM_BAUDRATE, Options, Target
+from flashcore.loader.writer import Writer
+from flashcore.port import NS_PER_S, LineSupport, Port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipInfo:
+    """What a chip says about itself.
+
+    Args:
+        chip: The kind of chip.
+        silicon: Package, revision, features and MAC address.
+        crystal: Its frequency.
+        jedec_id: Id of the flash chip, 0xMMTTCC.
+        flash_size: Its size in bytes.
+        loader: Who answered: ``ROM loader`` or ``stub``.
+    """
+
+    chip: ChipSpec
+    silicon: Silicon
+    crystal: Crystal
+    jedec_id: int
+    flash_size: int
+    loader: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain values for a report."""
+        return {
+            "chip": self.chip.name,
+            **self.silicon.to_json(),
+            "crystal_mhz": self.crystal.nominal,
+            "flash_id": f"0x{self.jedec_id:06x}",
+            "flash_size": self.flash_size,
+            "loader": self.loader,
+        }
+
+
+class Flasher:
+    """A session with one chip.
+
+    Args:
+        target: A target that is up.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._closed = False
+        self._writer: Writer | None = None
+
+    @classmethod
+    def open(cls, port: Port, options: Options | None = None, on_event: OnEvent = ignore) -> Self:
+        """Connect to the chip behind `port`, which belongs to the flasher from now on.
+
+        Args:
+            port: An open port, see `flashcore.open_port`.
+            options: What to do differently from the defaults.
+            on_event: Receives progress and findings as they happen.
+
+        Raises:
+            ConnectError: No loader can be reached; the class and the text say what is there instead.
+            PortError: The port cannot be used.
+            CancelledError: The user interrupted it.
+        """
+        flasher = cls(Target(port, options or Options(), on_event))
+        try:
+            flasher._target.bring_up()
+        except KeyboardInterrupt:
+            flasher.close(restart=False)
+            raise CancelledError("stopped while connecting; the flash is as before") from None
+        except BaseException:
+            flasher.close(restart=False)
+            raise
+        return flasher
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close(restart=kind is None)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What went wrong and was worked around so far."""
+        return tuple(self._target.session.findings)
+
+    @property
+    def chip(self) -> ChipSpec:
+        """The kind of chip."""
+        return self._target.chip
+
+    @property
+    def flash_size(self) -> int:
+        """Size of the flash in bytes.
+
+        Raises:
+            TransferError: No flash chip answers.
+        """
+        return self._target.flash_size()
+
+    def info(self) -> ChipInfo:
+        """Read what the chip says about itself.
+
+        Raises:
+            TransferError: It does not answer, or its flash chip does not.
+        """
+        target, chip = self._target, self._target.chip
+        loader = target.loader
+        silicon = self._silicon()
+        if not silicon.mac_valid:
+            silicon = self._silicon()
+        divider = loader.read_reg(chip.uart_clock_divider)
+        size = target.flash_size()
+        return ChipInfo(
+            chip=chip,
+            silicon=silicon,
+            crystal=crystal(divider, target.session.port.baudrate),
+            jedec_id=target.jedec_id,
+            flash_size=size,
+            loader=target.loader.name,
+        )
+
+    def _silicon(self) -> Silicon:
+        loader, chip = self._target.loader, self._target.chip
+        words = [loader.read_reg(chip.efuse_base + 4 * index) for index in range(chip.efuse_words)]
+        return identify(words, loader.read_reg(chip.apb_date_register))
+
+    def check(self, regions: Sequence[Region], *, force: bool = False) -> list[ImageWarning]:
+        """Refuse regions that cannot work on this chip, before anything is written; return what is odd about the others.
+
+        Raises:
+            ImageError: A region does not fit, overlaps another, or is for another chip.
+            UsageError: An offset is not a multiple of 4096.
+        """
+        return check(regions, self.chip, self.flash_size, force=force)
+
+    def write(self, regions: Sequence[Region], *, compress: bool = True, force: bool = False) -> list[ImageWarning]:
+        """Check, write and verify `regions`, in the order given.
+
+        Args:
+            regions: What goes where.
+            compress: Whether to send data compressed where that helps.
+            force: Write also what looks wrong.
+
+        Returns:
+            What was odd about the regions.
+
+        Raises:
+            ImageError: A region cannot work; nothing was written.
+            VerifyError: The flash does not keep what was written.
+            TransferError: The transfer failed for good.
+            DeviceError: The loader keeps refusing.
+            CancelledError: The user interrupted it; the message says what the flash holds.
+        """
+        warnings = self.check(regions, force=force)
+        self._writer = Writer(self._target, compress=compress)
+        written: list[Region] = []
+        try:
+            for region in regions:
+                self._writer.write(region)
+                written.append(region)
+        except KeyboardInterrupt:
+            raise CancelledError(
+                f"stopped in the middle of a write; {self._state(regions, written)}",
+                hint="write again before the board is used",
+                context={"written": len(written), "regions": len(regions)},
+            ) from None
+        finally:
+            self._writer = None
+        return warnings
+
+    def _state(self, regions: Sequence[Region], written: Sequence[Region]) -> str:
+        parts = [f"region at 0x{region.offset:x} ({region.name}): written and verified" for region in written]
+        if self._writer and self._writer.held:
+            parts.append(self._writer.held)
+        parts += [f"region at 0x{region.offset:x} ({region.name}): as before" for region in regions[len(written) + 1 :]]
+        return "; ".join(parts)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes of flash from `offset` on, checked.
+
+        Raises:
+            DoesNotFitError: There is not that much flash.
+            TransferError: It cannot be read.
+        """
+        return b"".join(self.iter_read(offset, size))
+
+    def iter_read(self, offset: int, size: int) -> Iterator[bytes]:
+        """Yield the same in pieces, as they are checked.
+
+        Raises:
+            DoesNotFitError: There is not that much flash.
+            TransferError: It cannot be read.
+        """
+        self._require_inside(offset, size, "read")
+        return reader.read(self._target, offset, size)
+
+    def erase(self, offset: int | None = None, size: int | None = None) -> None:
+        """Erase `size` bytes at `offset`, or the whole flash.
+
+        Raises:
+            UsageError: Only one of the two is given, or one is not a multiple of 4096.
+            DoesNotFitError: There is not that much flash.
+            DeviceError: The loader refuses.
+            TransferError: No answer comes.
+        """
+        session, flash_size = self._target.session, self.flash_size
+        started = session.clock.now_ns()
+        if (offset is None) != (size is None):
+            raise UsageError("erasing a part takes both an address and a size", code="usage.erase")
+        whole = offset is None or size is None
+        start, length = (0, flash_size) if offset is None or size is None else (offset, size)
+        for what, number in (("address", start), ("size", length)):
+            if number % SECTOR_SIZE:
+                nearest = round(number / SECTOR_SIZE) * SECTOR_SIZE
+                raise UsageError(
+                    f"flash is erased in sectors of 0x{SECTOR_SIZE:x} bytes, {what} 0x{number:x} is no multiple of that",
+                    hint=f"the nearest is 0x{nearest:x}",
+                    code="usage.unaligned",
+                    context={"value": number, "nearest": nearest},
+                )
+        self._require_inside(start, length, "erase")
+        session.emit(RegionStarted(action="erase", offset=start, size=length, on_wire=0))
+        try:
+            if whole:
+                self._target.loader.erase_all(flash_size)
+            elif length:
+                self._target.loader.erase(start, length)
+        except KeyboardInterrupt:
+            raise CancelledError(
+                f"stopped while erasing; flash from 0x{start:x} to 0x{start + length:x} is partly erased"
+            ) from None
+        elapsed = (session.clock.now_ns() - started) / NS_PER_S
+        session.emit(RegionDone(action="erase", offset=start, size=length, seconds=elapsed))
+
+    def verify(self, regions: Sequence[Region]) -> None:
+        """Compare flash with `regions` by MD5.
+
+        Raises:
+            VerifyError: They differ.
+            DoesNotFitError: A region reaches beyond the flash.
+        """
+        session = self._target.session
+        for region in regions:
+            self._require_inside(region.offset, region.size, "verify")
+            session.emit(
+                RegionStarted(action="verify", offset=region.offset, size=region.size, on_wire=0, name=region.name)
+            )
+            writer = Writer(self._target)
+            # The ROM reads in words, so an odd length at the very end of the flash would fail (oracle fact 38).
+            whole = region.data if region.end + 3 < self.flash_size else pad(region.data)
+            digest = writer.verify(region, whole, repair=False)
+            session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
+
+    def md5(self, offset: int, size: int) -> str:
+        """Return the MD5 that the device computes over `size` bytes at `offset`, as hexadecimal text.
+
+        Raises:
+            DoesNotFitError: There is not that much flash.
+            TransferError: No answer comes.
+        """
+        self._require_inside(offset, size, "digest")
+        if not size:
+            return hashlib.md5(usedforsecurity=False).hexdigest()
+        return Writer(self._target).digest(offset, size).hex()
+
+    def close(self, *, restart: bool = True) -> None:
+        """Restart the chip if that was asked for, and give the port back. Closing twice is harmless.
+
+        Args:
+            restart: Whether the chip may be restarted.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        target, port = self._target, self._target.session.port
+        wanted = restart and target.is_up and target.options.after is After.HARD_RESET
+        done = False
+        try:
+            if wanted and port.line_support is not LineSupport.NONE:
+                if port.baudrate != ROM_BAUDRATE:
+                    port.set_baudrate(ROM_BAUDRATE)
+                reset.run(port, reset.HARD_RESET)
+                done = True
+        except (PortLostError, LinesUnsupportedError):
+            pass
+        finally:
+            port.close()
+        target.session.emit(Closed(reset=done))
+
+    def _require_inside(self, offset: int, size: int, action: str) -> None:
+        if offset < 0 or size < 0:
+            raise UsageError(f"cannot {action} {size} bytes at {offset}: both must be 0 or more", code="usage.range")
+        if offset + size > self.flash_size:
+            raise DoesNotFitError(
+                f"cannot {action} 0x{size:x} bytes at 0x{offset:x}: the flash ends at 0x{self.flash_size:x}",
+                hint="check address and size",
+                context={"offset": offset, "size": size, "flash_size": self.flash_size},
+            )

@@ -1,0 +1,330 @@
+"""Writing regions, and coming back from whatever goes wrong meanwhile.
+
+A block that the loader says arrived damaged is sent again: a stub has not consumed it (oracle fact 53), the ROM takes it under
+the next number (fact 35), and only the ROM's compressed stream has to start over (fact 42). Anything else, a lost or damaged
+answer above all, leaves open whether the block was carried out, and a stub would happily carry it out twice. So nothing is
+sent again blindly: the link is brought back into step, the chip is asked by MD5 up to which sector the flash is right, and the
+write goes on from there with a new BEGIN. The same bisection repairs a region whose final MD5 does not fit, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flashcore.chips import SECTOR_SIZE
+from flashcore.errors import (
+    ChipResetError,
+    DeadlineExceededError,
+    DeviceError,
+    FlashcoreError,
+    RemoteProtocolError,
+    TransferError,
+    VerifyError,
+)
+from flashcore.image import Region
+from flashcore.loader.base import Loader
+from flashcore.loader.plan import Mode, Part, pad, plan_rom, plan_stub
+from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted, Verified
+from flashcore.loader.target import Target
+from flashcore.port import NS_PER_S
+from flashcore.protocol import commands
+from flashcore.protocol.opcodes import Opcode, RomStatus, StubStatus
+from flashcore.protocol.packet import data_request
+
+_COARSE = 0x10000
+"""First step of a bisection: the block that flash chips erase fastest."""
+_PACE_AT = 2
+_PLAIN_AT = 3
+_OVERHEAD = 26
+
+RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError)
+"""What does not end a write at once."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What the flash holds of the region being written.
+
+    Args:
+        region: The region.
+        done: Bytes from its start that were written as far as we know.
+    """
+
+    region: Region
+    done: int = 0
+
+    def __str__(self) -> str:
+        region = self.region
+        if self.done >= region.size:
+            return f"region at 0x{region.offset:x} ({region.name}): written, not verified"
+        return (
+            f"region at 0x{region.offset:x} ({region.name}): first 0x{self.done:x} of 0x{region.size:x} bytes written, "
+            "the rest is as before or erased"
+        )
+
+
+class Writer:
+    """Writes regions to a target.
+
+    Args:
+        target: A target whose flash size is known.
+        compress: Whether to compress where that helps.
+    """
+
+    def __init__(self, target: Target, *, compress: bool = True) -> None:
+        self._target = target
+        self._compress = compress
+        self._held: Held | None = None
+
+    @property
+    def held(self) -> str:
+        """What the flash holds of the region in work, for people; empty when there is none."""
+        return str(self._held) if self._held else ""
+
+    def write(self, region: Region) -> None:
+        """Write `region` and verify it by MD5.
+
+        Raises:
+            VerifyError: The flash differs, also after a repair.
+            TransferError: The transfer failed for good.
+            DeviceError: The loader keeps refusing.
+            PortError: The port cannot be used any more.
+        """
+        session = self._target.session
+        started = session.clock.now_ns()
+        data = pad(region.data)
+        self._held = Held(region)
+        session.emit(
+            RegionStarted(
+                action="write", offset=region.offset, size=region.size, on_wire=len(data), name=region.name
+            )
+        )
+        self._write_range(region, data, 0, len(data))
+        digest = self.verify(region, data)
+        session.report_pacing()
+        self._held = None
+        session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
+        elapsed = (session.clock.now_ns() - started) / NS_PER_S
+        session.emit(RegionDone(action="write", offset=region.offset, size=region.size, seconds=elapsed))
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def _write_range(self, region: Region, data: bytes, start: int, end: int) -> None:
+        """Write data[start:end] of `region`; `start` is a multiple of 4096."""
+        session, policy = self._target.session, self._target.policy
+        compress, stalls, recoveries = self._compress, 0, 0
+        progress = _Progress(start)
+        while start < end:
+            try:
+                for part in self._plan(data[start:end], region.offset + start, compress=compress):
+                    self._send(part, region, progress)
+                return
+            except RECOVERABLE as cause:
+                recoveries += 1
+                good = self._recover(cause, region, data, start, min(end, progress.reached))
+                stalls = 0 if good > start else stalls + 1
+                if stalls >= policy.stalls or recoveries >= policy.recoveries:
+                    raise self._hopeless(cause, region, good) from cause
+                if stalls >= _PACE_AT:
+                    session.pace()
+                compress = compress and stalls < _PLAIN_AT
+                start = good
+                progress = _Progress(start)
+                if self._held:
+                    self._held.done = start
+
+    def _plan(self, data: bytes, offset: int, *, compress: bool) -> tuple[Part, ...]:
+        policy = self._target.policy
+        if self._target.loader.is_stub:
+            size = policy.stub_block_paced if self._target.session.link.paced else policy.stub_block
+            return plan_stub(data, offset, block_size=size, compress=compress)
+        return plan_rom(data, offset, block_size=policy.rom_block, compress=compress)
+
+    def _send(self, part: Part, region: Region, progress: _Progress) -> None:
+        """Send one part from BEGIN to the answer of its last block."""
+        session, policy, loader = self._target.session, self._target.policy, self._target.loader
+        packed = part.mode is Mode.COMPRESSED
+        begin = commands.flash_defl_begin if packed else commands.flash_begin
+        opcode = Opcode.FLASH_DEFL_DATA if packed else Opcode.FLASH_DATA
+        before = part.offset - region.offset
+        progress.reached = before
+        erase_wait = policy.command_s + policy.erase_64k_s if loader.is_stub else policy.erase_wait(part.size)
+        session.command(begin(part.size, part.announced, part.block_size, part.offset), erase_wait)
+        sequence, previous, done = 0, 0, 0
+        for block in part.blocks:
+            work = block.until - done
+            progress.reached = before + block.until
+            sequence = self._send_block(opcode, block.payload, sequence, policy.program_wait(work + previous))
+            previous, done = work, block.until
+            if self._held and before + done > self._held.done:
+                self._held.done = min(before + done, region.size)
+            session.emit(BlockDone(offset=region.offset, done=min(before + done, region.size), size=region.size))
+        if loader.is_stub:
+            end = commands.flash_defl_end if packed else commands.flash_end
+            session.command(end(stay=True), policy.program_wait(previous))
+
+    def _send_block(self, opcode: Opcode, payload: bytes, sequence: int, wait_s: float) -> int:
+        """Send one block, again if it arrived damaged, and return the next sequence number."""
+        session, is_stub = self._target.session, self._target.loader.is_stub
+        length = len(payload) + _OVERHEAD
+        for left in reversed(range(self._target.policy.block_tries)):
+            try:
+                session.command(data_request(opcode, payload, sequence), wait_s)
+            except DeadlineExceededError:
+                session.damaged(length)
+                raise
+            except DeviceError as refused:
+                if refused.status != (StubStatus.BAD_CHECKSUM if is_stub else RomStatus.BAD_CHECKSUM):
+                    raise
+                session.damaged(length)
+                if not left or (opcode is Opcode.FLASH_DEFL_DATA and not is_stub):
+                    raise
+                session.resync()
+                sequence += 0 if is_stub else 1
+            else:
+                session.link.note_passed(length)
+                return sequence + 1
+        raise AssertionError("the last try returns or raises")
+
+    # --- coming back ------------------------------------------------------------------------------------------------
+
+    def _recover(self, cause: FlashcoreError, region: Region, data: bytes, low: int, high: int) -> int:
+        """Get the chip back and return up to where the flash is right, as an offset into `data`."""
+        target = self._target
+        failure = cause
+        for _ in range(target.policy.ask_tries):
+            target.recover(failure)
+            try:
+                good = self._good_until(target.loader, region.offset, data, low, high)
+            except RECOVERABLE as again:
+                failure = again
+                continue
+            at = region.offset + good
+            target.session.emit(
+                Recovery(cause=cause.code, text=f"{cause.message}; going on at 0x{at:x}", resumes_at=at)
+            )
+            return good
+        raise TransferError(failure.message, hint=failure.hint, code=failure.code, context=failure.context) from failure
+
+    def _good_until(self, loader: Loader, offset: int, data: bytes, low: int, high: int) -> int:
+        """Return the end of the right part of data[low:high], a multiple of 4096 or the end of the data."""
+        if high < len(data):
+            high -= high % SECTOR_SIZE
+        if high <= low:
+            return low
+        if self._matches(loader, offset, data, low, high):
+            return high
+        while high - low > SECTOR_SIZE:
+            step = _COARSE if high - low > _COARSE else SECTOR_SIZE
+            middle = low + max(step, (high - low) // 2 // step * step)
+            if self._matches(loader, offset, data, low, middle):
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _matches(self, loader: Loader, offset: int, data: bytes, low: int, high: int) -> bool:
+        return loader.md5(offset + low, high - low) == _md5(data[low:high])
+
+    def _hopeless(self, cause: FlashcoreError, region: Region, good: int) -> FlashcoreError:
+        where = f"writing {region.name} at 0x{region.offset + good:x} gets no further"
+        context = {**cause.context, "offset": region.offset, "done": good, "size": region.size}
+        if isinstance(cause, DeviceError):
+            return DeviceError(
+                f"{where}: {cause.message}",
+                opcode=cause.opcode,
+                status=cause.status,
+                hint="if the flash is write-protected or worn out, no retry helps; else try --no-stub, or another supply",
+                context=context,
+            )
+        return TransferError(
+            f"{where}: {cause.message}",
+            hint=cause.hint or "try a lower baud rate, another cable, another USB port, or --no-stub",
+            code=cause.code,
+            context=context,
+        )
+
+    # --- verifying --------------------------------------------------------------------------------------------------
+
+    def verify(self, region: Region, data: bytes, *, repair: bool = True) -> str:
+        """Compare the flash with `data` by MD5, rewriting wrong sectors once, and return the MD5 as text.
+
+        Raises:
+            VerifyError: They differ.
+        """
+        expected = _md5(data)
+        actual = self.digest(region.offset, len(data))
+        if actual != expected and repair:
+            for low, high in self._differing(region, data):
+                self._target.session.emit(
+                    Recovery(
+                        cause=VerifyError.code,
+                        text=f"flash differs from the image at 0x{region.offset + low:x} to 0x{region.offset + high:x}; "
+                        "writing that again",
+                        resumes_at=region.offset + low,
+                    )
+                )
+                self._write_range(region, data, low, high)
+            actual = self.digest(region.offset, len(data))
+        if actual != expected:
+            bad = self._differing(region, data)
+            spots = ", ".join(f"0x{region.offset + low:x}-0x{region.offset + high:x}" for low, high in bad[:4])
+            raise VerifyError(
+                f"{region.name}: flash at 0x{region.offset:x} differs from the image"
+                + (f" in {spots}" + (" and more" if len(bad) > 4 else "") if spots else ""),
+                offset=region.offset,
+                size=region.size,
+                expected=expected.hex(),
+                actual=actual.hex(),
+                hint="the flash chip does not keep what is written: it may be worn out, write-protected or badly supplied"
+                if repair
+                else "write the image again",
+            )
+        return actual.hex()
+
+    def digest(self, offset: int, size: int) -> bytes:
+        """Return the MD5 of flash, coming back from lost and damaged answers.
+
+        Raises:
+            TransferError: The device gives none.
+        """
+        return self._insist(lambda loader: loader.md5(offset, size))
+
+    def _differing(self, region: Region, data: bytes) -> list[tuple[int, int]]:
+        """Return the ranges of wrong sectors in `data`, neighbours joined."""
+        ranges: list[tuple[int, int]] = []
+        for block in range(0, len(data), _COARSE):
+            block_end = min(block + _COARSE, len(data))
+            if self.digest(region.offset + block, block_end - block) == _md5(data[block:block_end]):
+                continue
+            for low in range(block, block_end, SECTOR_SIZE):
+                high = min(low + SECTOR_SIZE, block_end)
+                if self.digest(region.offset + low, high - low) != _md5(data[low:high]):
+                    if ranges and ranges[-1][1] == low:
+                        ranges[-1] = (ranges[-1][0], high)
+                    else:
+                        ranges.append((low, high))
+        return ranges
+
+    def _insist(self, question: Callable[[Loader], bytes]) -> bytes:
+        for left in reversed(range(self._target.policy.ask_tries)):
+            try:
+                return question(self._target.loader)
+            except RECOVERABLE as failure:
+                if not left:
+                    raise
+                self._target.recover(failure)
+        raise AssertionError("the last try returns or raises")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far into a region's data the flash can have been changed by the present stream."""
+
+    reached: int
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()

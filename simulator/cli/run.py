@@ -1,0 +1,108 @@
+"""``espsim run``: one flasher, one board."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+LINKS = ("virtual", "pty")
+
+EPILOG = """\b
+Exit codes: CMD's own, except
+    2  a wrong option, an unknown board or fault, a missing file
+   70  espsim itself failed, or the model does not know what an ESP32 does here
+  124  CMD did not end within --timeout, or waits for something that never comes
+  127  CMD cannot be started on this link
+  130  interrupted
+
+\b
+Examples:
+  espsim run --board ttgo-lora32-v1 -- esptool --port {port} flash-id
+  espsim run --fault silent-line --stats -- esptool --port {port} flash-id
+  espsim run --link pty -- esptool --port {port} --before no-reset flash-id
+"""
+
+
+@click.command(
+    "run",
+    epilog=EPILOG,
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+    options_metavar="[OPTIONS] --",
+)
+@click.option(
+    "--board", "-B", default="esp32-devkitc", show_default=True, metavar="NAME", help="Which board; see `espsim boards`."
+)
+@click.option(
+    "--fault",
+    "-f",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="A fault's name (see `espsim faults`) or text form; repeatable.",
+)
+@click.option("--seed", default=0, show_default=True, help="The run's only randomness.")
+@click.option("--link", type=click.Choice(LINKS), default="virtual", show_default=True, help="How CMD reaches the board.")
+@click.option(
+    "--boot",
+    type=click.Choice(("flash", "download")),
+    help="What the board does at power-on.  [default: flash where the link carries DTR and RTS, else download]",
+)
+@click.option("--flash", "flash", type=click.Path(path_type=Path), help="File with the flash content at the start.")
+@click.option("--save-flash", type=click.Path(path_type=Path), help="File for the flash content at the end.")
+@click.option("--transcript", type=click.Path(path_type=Path), help="File for all events, one JSON object per line.")
+@click.option("--stats", is_flag=True, help="Say at the end how long the run was, what fired, and its hash.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End CMD after this time.")
+@click.option(
+    "--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the board with --link pty."
+)
+@click.argument("command_line", metavar="CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    *,
+    board: str,
+    faults: tuple[str, ...],
+    seed: int,
+    link: str,
+    boot: str | None,
+    flash: Path | None,
+    save_flash: Path | None,
+    transcript: Path | None,
+    stats: bool,
+    timeout: float | None,
+    pace: str,
+    command_line: tuple[str, ...],
+) -> int:
+    """Run CMD against a virtual board and exit with its exit code.
+
+    The board's port stands in for {port} in CMD, and in ESPSIM_PORT. In virtual time (--link virtual) CMD is a Python program in
+    any environment with Python 3.11 or newer: it runs unmodified, but its waiting costs nothing. With --link pty CMD is any
+    program, and the board keeps real time.
+    """
+    from simulator.cli.report import report
+    from simulator.flashers.job import Request
+    from simulator.scenario import Scenario
+
+    request = Request(
+        scenario=Scenario(
+            board=board,
+            faults=faults,
+            seed=seed,
+            download=boot == "download" if boot else link == "pty",
+            flash=os.path.abspath(flash) if flash else "",
+            keep_events=transcript is not None,
+        ),
+        save_flash=os.path.abspath(save_flash) if save_flash else "",
+        transcript=os.path.abspath(transcript) if transcript else "",
+    )
+    request.check()
+    if link == "virtual":
+        from simulator.flashers.virtual_run import run_virtual
+
+        finished = run_virtual(command_line, request, timeout_s=timeout)
+    else:
+        from simulator.flashers.real_run import run_pty
+        from simulator.links.pump import Pace
+
+        finished = run_pty(command_line, request, timeout_s=timeout, pace=Pace(pace))
+    return report(finished, stats=stats, timeout_s=timeout)

@@ -1,0 +1,67 @@
+"""``espsim serve``: boards on serial ports, until interrupted."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import click
+
+
+@click.command("serve")
+@click.option(
+    "--board",
+    "-B",
+    "boards",
+    multiple=True,
+    default=("esp32-devkitc",),
+    show_default=True,
+    metavar="NAME",
+    help="Which board; repeatable, one port each.",
+)
+@click.option("--fault", "-f", "faults", multiple=True, metavar="FAULT", help="A fault for every board; repeatable.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the first board; each further one gets the next.")
+@click.option("--link", type=click.Choice(("pty",)), default="pty", show_default=True, help="What kind of port.")
+@click.option(
+    "--boot",
+    type=click.Choice(("flash", "download")),
+    default="download",
+    show_default=True,
+    help="What the board does at power-on.",
+)
+@click.option("--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the boards.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time.")
+def command(
+    *,
+    boards: tuple[str, ...],
+    faults: tuple[str, ...],
+    seed: int,
+    link: str,
+    boot: str,
+    pace: str,
+    timeout: float | None,
+) -> int:
+    """Offer virtual boards on serial ports; print `port: PATH` for each and serve until interrupted."""
+    import signal
+
+    from simulator.clock import monotonic_ns
+    from simulator.links import pump
+    from simulator.links.pty import PtyLink
+    from simulator.scenario import Scenario
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    with ExitStack() as stack:
+        pumps = []
+        for number, board in enumerate(boards):
+            world = Scenario(board=board, faults=faults, seed=seed + number, download=boot == "download").build()
+            port = stack.enter_context(PtyLink())
+            pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
+            click.echo(f"port: {port.path}" + (f"  ({board})" if len(boards) > 1 else ""))
+        until = None if timeout is None else monotonic_ns() + round(timeout * 1e9)
+        try:
+            pump.run(pumps, until_ns=until)
+        except KeyboardInterrupt:
+            return 130
+    return 0

@@ -1,0 +1,122 @@
+"""A pseudo-terminal as the client's side: for every program that opens a serial port by its path.
+
+The client's baud rate is read from the master at each batch of bytes, custom rates too. A pty has no modem lines. What the
+device sends while nobody has the port open is dropped, as a driver does, so the client's coming and going is watched (inotify).
+Our own descriptor of the client's end stays open, so that settings survive between clients and the master never reads an error.
+Source: clients.md section 2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import sys
+import termios
+import tty
+from collections.abc import Sequence
+
+from simulator.board.board import HostBaud, HostBytes, HostClose, HostEvent, HostOpen
+from simulator.links.presence import Presence
+
+CHUNK = 65536
+"""Bytes read at once; more than a pty buffers."""
+
+_TCGETS2 = 0x802C542A
+_TERMIOS2 = struct.Struct("4I20s2I")
+_SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdecimal()}
+
+
+class PtyLink:
+    """A pseudo-terminal. Close it, or use it as a context manager.
+
+    Raises:
+        OSError: The system has none left.
+    """
+
+    def __init__(self) -> None:
+        self._open_files = contextlib.ExitStack()
+        try:
+            self._master, self._slave = os.openpty()
+            self._open_files.callback(os.close, self._master)
+            self._open_files.callback(os.close, self._slave)
+            tty.setraw(self._slave, termios.TCSANOW)
+            os.set_blocking(self._master, False)
+            self.path = os.ttyname(self._slave)
+            """What the client opens."""
+            self._presence = self._open_files.enter_context(Presence(self.path))
+        except BaseException:
+            self._open_files.close()
+            raise
+        self._users = 0
+        self._baud = 0
+
+    def __enter__(self) -> PtyLink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the port; a client that has it open sees it vanish. Closing twice is harmless."""
+        self._open_files.close()
+
+    @property
+    def data_descriptor(self) -> int:
+        """The master."""
+        return self._master
+
+    @property
+    def other_descriptors(self) -> Sequence[int]:
+        """Where the watch on the client's end reports."""
+        return self._presence.descriptors
+
+    def poll(self, *, take_bytes: bool) -> list[HostEvent]:
+        """Return what the client has done since, in order."""
+        events: list[HostEvent] = []
+        opened, closed = self._presence.changes()
+        before = self._users
+        self._users += opened
+        if not before and self._users:
+            events.append(HostOpen())
+        if self._users:
+            self._follow_baud(events)
+        data = self._read() if take_bytes or closed else b""
+        if data:
+            self._follow_baud(events)
+            events.append(HostBytes(data))
+        self._users = max(0, self._users - closed)
+        if closed and not self._users:
+            termios.tcflush(self._slave, termios.TCIFLUSH)
+            events.append(HostClose())
+        return events
+
+    def send(self, data: bytes) -> int:
+        """Hand bytes to the client; return how many were taken."""
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._master, CHUNK)
+        except BlockingIOError:
+            return b""
+
+    def _follow_baud(self, events: list[HostEvent]) -> None:
+        baud = _baud(self._master, self._slave)
+        if baud != self._baud:
+            self._baud = baud
+            events.append(HostBaud(baud))
+
+
+def _baud(master: int, slave: int) -> int:
+    """Return the client's rate."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            settings = fcntl.ioctl(master, _TCGETS2, bytes(_TERMIOS2.size))
+            return int(_TERMIOS2.unpack(settings)[-1])
+    speed = int(termios.tcgetattr(slave)[5])
+    return _SPEEDS.get(speed, speed)

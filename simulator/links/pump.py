@@ -1,0 +1,192 @@
+"""Real time: a device that follows the machine's clock, and a client that is another process.
+
+The pump calls the same four methods of a device as a virtual port does, with the machine's clock in place of jumps. One loop
+serves any number of devices. At pace ``max`` the device's clock runs ahead of the machine's, but only where somebody waits for
+it: while bytes for the client are on their way, while a request has had no answer yet, and while the adapter's buffers are
+full. A board that chatters by itself therefore keeps its rhythm at either pace.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Sequence
+from enum import StrEnum, unique
+from typing import Protocol
+
+from flashcore.port import NS_PER_S
+from simulator.board.board import Device, HostBytes, HostClose, HostEvent, HostOpen
+from simulator.clock import monotonic_ns
+from simulator.kernel import MS
+
+BACKLOG = 65536
+"""Bytes kept for a client that does not read; what comes beyond is lost, as in a driver. Fidelity: guessed (Linux's tty flip
+buffers have this limit)."""
+
+ANSWER_NS = 120 * NS_PER_S
+"""How far ahead of the last request the clock may run at pace ``max``: a whole chip erase takes less."""
+
+SETTLE_NS = 200 * MS
+"""How long the device goes on when the client has ended, so that what it was told last is done."""
+
+
+@unique
+class Pace(StrEnum):
+    """How the device's clock relates to the machine's."""
+
+    REAL = "real"
+    """One second is one second."""
+    MAX = "max"
+    """Nobody waits for the device."""
+
+
+class Link(Protocol):
+    """The client's side of a pump."""
+
+    @property
+    def data_descriptor(self) -> int:
+        """Descriptor on which the client's bytes come, and to which its bytes go."""
+        ...
+
+    @property
+    def other_descriptors(self) -> Sequence[int]:
+        """Descriptors that tell of the client's coming and going."""
+        ...
+
+    def poll(self, *, take_bytes: bool) -> list[HostEvent]:
+        """Return what the client has done since, in order; without waiting.
+
+        Args:
+            take_bytes: Whether the device has room for bytes.
+        """
+        ...
+
+    def send(self, data: bytes) -> int:
+        """Hand bytes to the client without waiting; return how many were taken."""
+        ...
+
+
+class Pump:
+    """One device and its client.
+
+    Args:
+        device: The device.
+        link: The client's side.
+        pace: How fast the device's clock runs.
+        clock: The machine's clock, in nanoseconds.
+    """
+
+    def __init__(self, device: Device, link: Link, *, pace: Pace = Pace.REAL, clock: Callable[[], int] = monotonic_ns) -> None:
+        self.device = device
+        self.link = link
+        self.lost = 0
+        """Bytes that were lost because the client did not read."""
+        self._pace = pace
+        self._clock = clock
+        self._ahead_ns = device.kernel.now - clock()
+        self._room_ns = 0
+        self._asked_ns: int | None = None
+        self._backlog = bytearray()
+
+    def now_ns(self) -> int:
+        """Return the device's time."""
+        return max(self._clock() + self._ahead_ns, self.device.kernel.now)
+
+    def step(self) -> None:
+        """Bring device and client up to date with each other."""
+        device = self.device
+        device.advance(self.now_ns())
+        for event in self.link.poll(take_bytes=self._has_room()):
+            self._submit(event)
+        self._deliver()
+        while self._pace is Pace.MAX:
+            target = self._worth_waiting_for()
+            if target is None:
+                break
+            self._ahead_ns += max(0, target - self.now_ns())
+            device.advance(target)
+            self._deliver()
+
+    def wait_ns(self) -> int | None:
+        """Return how long nothing happens unless the client does something, in nanoseconds; ``None`` is for ever."""
+        due = [at for at in (self.device.next_deadline(), None if self._has_room() else self._room_ns) if at is not None]
+        return max(0, min(due) - self.now_ns()) if due else None
+
+    def interests(self) -> list[tuple[int, int]]:
+        """Return descriptors with the poll events to wait for."""
+        wanted = (select.POLLIN if self._has_room() else 0) | (select.POLLOUT if self._backlog else 0)
+        return [*((fd, select.POLLIN) for fd in self.link.other_descriptors), (self.link.data_descriptor, wanted)]
+
+    def settle(self) -> None:
+        """Let the device do what it was told last, without waiting for the machine's clock."""
+        device = self.device
+        device.advance(self.now_ns())
+        for event in self.link.poll(take_bytes=True):
+            self._submit(event)
+        device.advance(max(device.kernel.now, self._room_ns) + SETTLE_NS)
+
+    def _submit(self, event: HostEvent) -> None:
+        done = self.device.submit(event)
+        match event:
+            case HostBytes():
+                self._room_ns = done
+                self._asked_ns = self.device.kernel.now
+            case HostOpen() | HostClose():
+                self._backlog.clear()
+                self._asked_ns = None
+            case _:
+                self.device.advance(max(done, self.device.kernel.now))
+
+    def _has_room(self) -> bool:
+        return self._room_ns <= self.now_ns()
+
+    def _deliver(self) -> None:
+        data = self.device.drain()
+        if data:
+            self._asked_ns = None
+            room = max(0, BACKLOG - len(self._backlog))
+            self._backlog += data[:room]
+            self.lost += max(0, len(data) - room)
+        if self._backlog:
+            del self._backlog[: self.link.send(bytes(self._backlog))]
+
+    def _worth_waiting_for(self) -> int | None:
+        """Return the moment to jump to, or ``None`` if nobody waits."""
+        device = self.device
+        arrival = device.adapter.arrival_ns(256) or device.adapter.arrival_ns()
+        if arrival is not None:
+            return arrival
+        event = device.kernel.next_deadline()
+        if event is not None and self._asked_ns is not None and event - self._asked_ns <= ANSWER_NS:
+            return event
+        return None if self._has_room() else self._room_ns
+
+
+def run(pumps: Sequence[Pump], *, stop: int | None = None, until_ns: int | None = None) -> bool:
+    """Serve all clients until told to stop.
+
+    Args:
+        pumps: What is to be served.
+        stop: Descriptor that becomes readable when it is time to stop.
+        until_ns: When to stop at the latest, on the machine's monotonic clock.
+
+    Returns:
+        Whether `stop` said so, not the clock.
+    """
+    while True:
+        for pump in pumps:
+            pump.step()
+        poller = select.poll()
+        for pump in pumps:
+            for descriptor, events in pump.interests():
+                if events:
+                    poller.register(descriptor, events)
+        if stop is not None:
+            poller.register(stop, select.POLLIN)
+        waits = [wait for pump in pumps if (wait := pump.wait_ns()) is not None]
+        if until_ns is not None:
+            waits.append(max(0, until_ns - monotonic_ns()))
+        ready = poller.poll(min(waits) / MS if waits else None)
+        if stop is not None and any(descriptor == stop for descriptor, _ in ready):
+            return True
+        if until_ns is not None and monotonic_ns() >= until_ns:
+            return False
