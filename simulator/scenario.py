@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flashcore.errors import ScenarioError
-from simulator.board.board import AdapterDevice, Board
-from simulator.board.decoys import Decoy
-from simulator.board.presets import preset as board_preset
-from simulator.faults import presets as fault_presets
-from simulator.faults.model import Fault
-from simulator.faults.plan import ActiveFault, install
-from simulator.faults.text import parse
-from simulator.kernel import Kernel
-from simulator.record.events import Journal
-from simulator.rng import Rng
+
+if TYPE_CHECKING:
+    # Building takes the whole simulator; describing a run to another process takes none of it.
+    from simulator.board.board import AdapterDevice, Board
+    from simulator.faults.model import Fault
+    from simulator.faults.plan import ActiveFault
+    from simulator.record.events import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +58,23 @@ class Scenario:
             ScenarioError: The board is unknown, or the flash file is missing or too big.
             PlanError: A fault is unknown or malformed.
         """
-        board_preset(self.board)
+        from simulator.board.presets import preset
+
+        preset(self.board)
         _plans(self.faults)
         if self.flash and not Path(self.flash).is_file():
             raise ScenarioError(f"no flash image at {self.flash}", hint="give a file, or leave --flash out for a blank flash")
 
     def build(self) -> World:
         """Return the world at the moment the power has just come on."""
+        from simulator.board.board import Board
+        from simulator.board.decoys import Decoy
+        from simulator.board.presets import preset
+        from simulator.faults.plan import install
+        from simulator.kernel import Kernel
+        from simulator.record.events import Journal
+        from simulator.rng import Rng
+
         self.check()
         plans = _plans(self.faults)
         kernel, rng, journal = Kernel(), Rng(self.seed), Journal(keep=self.keep_events)
@@ -76,7 +84,7 @@ class Scenario:
             device = Decoy(kinds[0], kernel=kernel, rng=rng, sink=journal)
         else:
             device = Board(
-                board_preset(self.board),
+                preset(self.board),
                 kernel=kernel,
                 rng=rng,
                 sink=journal,
@@ -147,20 +155,26 @@ class World:
     @property
     def board(self) -> Board | None:
         """The board, or ``None`` where the port leads to something else."""
+        from simulator.board.board import Board
+
         return self.device if isinstance(self.device, Board) else None
 
     def flash_image(self) -> bytes:
         """Return the whole flash content; empty where there is no board."""
-        return self.device.soc.flash.image() if isinstance(self.device, Board) else b""
+        board = self.board
+        return board.soc.flash.image() if board is not None else b""
 
 
 def _plans(names: tuple[str, ...]) -> list[_Plan]:
+    from simulator.faults import presets
+    from simulator.faults.text import parse
+
     result = []
     for name in names:
         if ":" in name:
             result.append(_Plan(name, [parse(name)], "", any_one=False))
         else:
-            row = fault_presets.preset(name)
+            row = presets.preset(name)
             result.append(_Plan(name, row.plan(), row.device, row.any))
     return result
 

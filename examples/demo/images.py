@@ -70,7 +70,15 @@ def bootloader_sections() -> tuple[Section, ...]:
 def app_sections() -> tuple[Section, ...]:
     """Return an app: constants and code mapped from flash, code and data in RAM, and a description of itself in front."""
     description = struct.pack(
-        "<II8x32s32s16s16s32s32s80x", 0xABCD5432, 0, VERSION.encode(), PROJECT.encode(), b"12:00:00", b"Jan  2 2025", b"v5.1.4", b""
+        "<II8x32s32s16s16s32s32s80x",
+        0xABCD5432,
+        0,
+        VERSION.encode(),
+        PROJECT.encode(),
+        b"12:00:00",
+        b"Jan  2 2025",
+        b"v5.1.4",
+        b"",
     )
     return (
         Section(name=".flash.appdesc", address=_RODATA, data=description),

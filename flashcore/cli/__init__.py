@@ -1,0 +1,5 @@
+"""The ``flashcore`` command."""
+
+from flashcore.cli.entry import main
+
+__all__ = ["main"]

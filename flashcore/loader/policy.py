@@ -56,7 +56,7 @@ class Policy:
     program_s_per_mb: float = 40.0
     """Erase and write inside a data block. Source: constants 1."""
     erase_64k_s: float = 2.0
-    """One more block erase may be hidden in any data block. Source: W25Q32JV data sheet, block erase time maximum."""
+    """A block erase that a stub may hide in any data block. Source: W25Q32JV data sheet, block erase time maximum."""
     md5_s_per_mb: float = 8.0
     """MD5 over flash. Source: constants 1."""
     greeting_s: float = 1.0
@@ -108,7 +108,7 @@ class Policy:
 
     def program_wait(self, size: int) -> float:
         """Return the wait for a data block that ends in `size` bytes of flash."""
-        return self.scaled(self.program_s_per_mb, size) + self.erase_64k_s
+        return self.scaled(self.program_s_per_mb, size)
 
     def md5_wait(self, size: int) -> float:
         """Return the wait for the MD5 of `size` bytes."""

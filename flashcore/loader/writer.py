@@ -153,17 +153,18 @@ class Writer:
         erase_wait = policy.command_s + policy.erase_64k_s if loader.is_stub else policy.erase_wait(part.size)
         session.command(begin(part.size, part.announced, part.block_size, part.offset), erase_wait)
         sequence, previous, done = 0, 0, 0
+        hidden = policy.erase_64k_s if loader.is_stub else 0.0
         for block in part.blocks:
             work = block.until - done
             progress.reached = before + block.until
-            sequence = self._send_block(opcode, block.payload, sequence, policy.program_wait(work + previous))
+            sequence = self._send_block(opcode, block.payload, sequence, hidden + policy.program_wait(work + previous))
             previous, done = work, block.until
             if self._held and before + done > self._held.done:
                 self._held.done = min(before + done, region.size)
             session.emit(BlockDone(offset=region.offset, done=min(before + done, region.size), size=region.size))
         if loader.is_stub:
             end = commands.flash_defl_end if packed else commands.flash_end
-            session.command(end(stay=True), policy.program_wait(previous))
+            session.command(end(stay=True), hidden + policy.program_wait(previous))
 
     def _send_block(self, opcode: Opcode, payload: bytes, sequence: int, wait_s: float) -> int:
         """Send one block, again if it arrived damaged, and return the next sequence number."""

@@ -110,6 +110,8 @@ class Decoder:
     def feed(self, chunk: bytes) -> list[Frame | Junk]:
         """Take the next bytes of the stream and return what they complete, in order."""
         if END not in chunk:
+            if not chunk:
+                return []
             held = self._held + len(chunk)
             if not self._synced or held > self._limit:
                 return self._overrun(chunk)
@@ -136,7 +138,7 @@ class Decoder:
 
     def _overrun(self, data: bytes) -> list[Frame | Junk]:
         if not self._synced:
-            return [Junk(data, JunkReason.OUTSIDE)] if data else []
+            return [Junk(data, JunkReason.OUTSIDE)]
         raw = self.pending + data
         self.reset()
         return [Junk(raw, JunkReason.TOO_LONG)]

@@ -1,12 +1,12 @@
 """The reset circuit: how the modem lines, two buttons and a capacitor decide when the chip starts and what it finds on IO0.
 
 The lines pull EN and IO0 low by the truth table of the wiring. EN falls at once, but when nothing pulls it any more it rises
-through R into C, and counts as high only at 0.75 VDD, ln(4) R C later. IO0 has no capacitor: its level is whatever it is when EN
-crosses. Hence the race of the classic sequence: between its two writes EN is released while IO0 is still high, and all depends
-on whether the second write comes before the crossing.
+through R into C, and counts as high only at 0.75 VDD, ln(4) R C later. IO0 has no capacitor: its level is whatever it is when
+EN crosses. Hence the race of the classic sequence: between its two writes EN is released while IO0 is still high, and all
+depends on whether the second write comes before the crossing.
 
-Source: flasher-constants 2.1; fault catalogue row 2 (autoreset-race). Fidelity: from data sheet (threshold 0.75 VDD); the discharge
-through a transistor takes microseconds on real boards and no time here.
+Source: flasher-constants 2.1; fault catalogue row 2 (autoreset-race). Fidelity: from data sheet (threshold 0.75 VDD); the
+discharge through a transistor takes microseconds on real boards and no time here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from types import MappingProxyType
 
-from simulator.kernel import MS, S, Kernel, Timer
+from simulator.kernel import MS, Kernel, S, Timer
 
 EN_THRESHOLD = 0.75
 """Part of VDD above which EN counts as high. Source: data sheet of the ESP32, V_IH of CHIP_PU."""

@@ -1,7 +1,7 @@
 """USB serial adapters, as data: who they say they are, what their ports are called, how fast and how late they are.
 
-Every figure is typical: latencies depend on the host's controller and driver too. Port names follow from the driver in use, so a
-bridge may have two names on one machine, and the choice between them can decide whether flashing works.
+Every figure is typical: latencies depend on the host's controller and driver too. Port names follow from the driver in use, so
+a bridge may have two names on one machine, and the choice between them can decide whether flashing works.
 
 Source: flasher-constants section 3 for identities, names and maximum rates; data sheets of the makers for buffers and packets.
 Fidelity: from data sheet, except `control_ns` (one to two frames of full-speed USB) and host buffers: guessed.

@@ -1,7 +1,7 @@
 """Boards that people have, as data: chip, USB adapter, reset circuit and the levels of the strapping pins.
 
-Makers change parts between batches, above all the USB adapter, so each preset says which batch it means. All but ``esp32-oracle``
-model silicon.
+Makers change parts between batches, above all the USB adapter, so each preset says which batch it means. All but
+``esp32-oracle`` model silicon.
 
 Source: flasher-constants section 3 (which bridge on which board), schematics and product pages of the makers for the rest.
 Fidelity: from source for chip and bridge; R and C of EN from Espressif's reference design where a schematic is not public.

@@ -24,6 +24,10 @@ class ChipTimes:
     """Inflating, per byte of output."""
     flash_read_per_byte: int = 30
     """Reading flash through the cache-less SPI path, per byte."""
+    uart_poll: int = 0
+    """How often the ROM, until it has seen a SYNC, turns from UART0 to UART1 and back; 0: never (oracle fact 8)."""
+    uart_poll_deaf: int = 0
+    """How long each time what arrives on UART0 is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

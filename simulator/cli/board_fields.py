@@ -11,7 +11,7 @@ def fields(preset: BoardPreset) -> dict[str, str]:
     """Return what there is to say about a board, by name of the field."""
     bridge, chip = preset.bridge, preset.chip
     flash = part(chip.flash)
-    names = {driver.value: bridge.port_name(driver) for driver in Driver}
+    names = {driver.value: bridge.port_name(driver, 3 if driver is Driver.WINDOWS else 0) for driver in Driver}
     return {
         "name": preset.name,
         "board": preset.title,

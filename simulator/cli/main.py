@@ -9,6 +9,7 @@ import click
 from flashcore.errors import FlashcoreError
 from simulator.cli.lazy import LazyGroup
 
+FAILED = 70
 INTERRUPTED = 130
 
 
@@ -38,6 +39,11 @@ def status_of(arguments: list[str]) -> int:
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)
         return _exit_code(error)
+    except Exception:  # noqa: BLE001 - the last line of defence: a failure of ours must not pass for CMD's
+        import traceback
+
+        traceback.print_exc()
+        return FAILED
     return status if isinstance(status, int) else 0
 
 

@@ -75,9 +75,9 @@ def command(
 ) -> int:
     """Run CMD against a virtual board and exit with its exit code.
 
-    The board's port stands in for {port} in CMD, and in ESPSIM_PORT. In virtual time (--link virtual) CMD is a Python program in
-    any environment with Python 3.11 or newer: it runs unmodified, but its waiting costs nothing. With --link pty CMD is any
-    program, and the board keeps real time.
+    The board's port stands in for {port} in CMD, and in ESPSIM_PORT. In virtual time (--link virtual) CMD is a Python program
+    in any environment with Python 3.11 or newer: it runs unmodified, but its waiting costs nothing. With --link pty CMD is
+    any program, and the board keeps real time.
     """
     from simulator.cli.report import report
     from simulator.flashers.job import Request
@@ -95,7 +95,6 @@ def command(
         save_flash=os.path.abspath(save_flash) if save_flash else "",
         transcript=os.path.abspath(transcript) if transcript else "",
     )
-    request.check()
     if link == "virtual":
         from simulator.flashers.virtual_run import run_virtual
 

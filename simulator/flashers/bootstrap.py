@@ -1,12 +1,12 @@
 """The first file that runs in the flasher's own interpreter: puts the virtual world under it, then starts it.
 
-Run by path as ``python bootstrap.py JOB NEEDED...``, in an environment that knows nothing of this project. Exactly our two packages
+Run by path as ``python bootstrap.py JOB``, in an environment that knows nothing of this project. Exactly our two packages
 become importable, the clocks and the modem-line requests are replaced, pyserial learns ``sim://``, and the flasher is run as
-``__main__`` just as its interpreter would run it. The world lives in this process; when the flasher ends, however it ends, the
-outcome is written for the parent, and the flasher's own exit status goes through.
+``__main__`` just as its interpreter would run it. The world lives in this process; when the flasher ends, however it ends,
+the outcome is written for the parent, and the flasher's own exit status goes through.
 
-JOB is a JSON file: ``folders`` (package name to folder), ``kind`` (script, module or code), ``target``, ``argv``, ``name`` (of the
-port), ``request``, ``outcome`` (file to write). Nothing of ours is imported before the import path is in order.
+JOB is a JSON file: ``folders`` (package name to folder), ``kind`` (script, module or code), ``target``, ``argv``, ``name`` of
+the port, ``request``, ``outcome`` (file to write). Nothing of ours is imported before the import path is in order.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import signal
 import sys
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType, TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from simulator.scenario import World
 
@@ -60,10 +60,9 @@ def main() -> int:
         job = json.load(file)
     _prepare_path(job)
     if importlib.util.find_spec("serial") is None:
-        print(
+        sys.stderr.write(
             f"espsim: {sys.executable} has no pyserial, so nothing in it can open a virtual port\n"
-            "hint: install pyserial there, or use --link pty",
-            file=sys.stderr,
+            "hint: install pyserial there, or use --link pty\n"
         )
         return FAILED
     sys.meta_path.insert(0, OwnPackages(job["folders"]))
@@ -76,15 +75,18 @@ def main() -> int:
     shims.install()
     from flashcore.errors import FlashcoreError
     from simulator.flashers.job import Request
+    from simulator.flashers.plug import plug_in
 
     request = Request.from_json(job["request"])
     try:
+        request.check()
         world = request.scenario.build()
     except FlashcoreError as error:
-        print(f"espsim: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""), file=sys.stderr)
+        sys.stderr.write(f"espsim: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         return int(error.exit_code)
+    _contain(world)
     clock.world = world
-    _plug_in(job["name"], world)
+    plug_in(job["name"], world.device)
     signal.signal(signal.SIGTERM, _terminated)
     sys.excepthook = _report
     problems: list[str] = []
@@ -116,48 +118,31 @@ class _LateClock:
             self.world.device.advance(deadline_ns)
 
 
+class WorldFailure(BaseException):
+    """The simulator itself failed. Not an `Exception`, since the flasher must not take it for an error of its port."""
+
+
+def _contain(world: World) -> None:
+    """Keep failures of the simulator apart from errors that the flasher is meant to see."""
+
+    def contained(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(argument: Any) -> Any:
+            try:
+                return function(argument)
+            except Exception as error:
+                raise WorldFailure(f"{type(error).__name__}: {error}") from error
+
+        return call
+
+    device: Any = world.device
+    device.advance, device.submit = contained(device.advance), contained(device.submit)
+
+
 def _too_late(to_ns: int) -> None:
     from simulator.links.protocol_sim import HORIZON_NS, VirtualHang
 
     if to_ns > HORIZON_NS:
         raise VirtualHang("a whole virtual day has passed")
-
-
-def _plug_in(name: str, world: World) -> None:
-    """Connect the world to pyserial: as a port to open, and as the only one in the list of ports."""
-    import serial
-    import serial.tools.list_ports as listing
-    from serial.tools.list_ports_common import ListPortInfo
-
-    from simulator.board.bridge import Driver
-    from simulator.flashers import line_ioctl
-    from simulator.links.protocol_sim import UsbIdentity, register
-
-    spec = world.device.adapter.spec
-    usb = UsbIdentity(
-        vid=spec.vid,
-        pid=spec.pid,
-        serial_number=spec.serial,
-        manufacturer=spec.manufacturer,
-        product=spec.product,
-        port_name=(spec.port_name(Driver.LINUX) or name).removeprefix("/dev/"),
-    )
-    endpoint = register(name, world.device, usb)
-    serial.protocol_handler_packages.append("simulator.links")
-    line_ioctl.install()
-
-    def comports(include_links: bool = False) -> list[ListPortInfo]:
-        port = ListPortInfo(endpoint.url)
-        port.name = usb.port_name
-        port.vid, port.pid = usb.vid, usb.pid
-        port.serial_number = usb.serial_number or None
-        port.manufacturer, port.product = usb.manufacturer, usb.product
-        port.description = usb.product or usb.port_name
-        port.hwid = port.usb_info()
-        return [port]
-
-    listing.comports = comports  # type: ignore[assignment]
-    listing.grep.__globals__["comports"] = comports
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:
@@ -180,6 +165,12 @@ def _run(job: dict[str, str], problems: list[str]) -> int:
     except VirtualHang as hang:
         problems.append(f"CMD hangs: {hang}")
         return HUNG
+    except WorldFailure as failure:
+        import traceback
+
+        traceback.print_exception(failure.__cause__)
+        problems.append(f"the simulator failed ({failure}); this says nothing about CMD")
+        return FAILED
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -69,11 +70,9 @@ class Child:
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until CMD ends, at most `timeout_s` seconds; tell whether it has."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        poller = select.poll()
+        poller.register(self._ended, select.POLLIN)
+        return bool(poller.poll(None if timeout_s is None else timeout_s * 1000))
 
     def end(self) -> None:
         """End CMD and everything in its group: politely, then for certain."""

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flashcore.errors import ScenarioError
-from simulator.record import jsonl
 from simulator.scenario import Scenario, World
 
 
@@ -134,4 +133,6 @@ def _save_flash(path: Path, world: World) -> None:
 
 
 def _save_transcript(path: Path, world: World) -> None:
+    from simulator.record import jsonl
+
     jsonl.write(path, world.journal.events)

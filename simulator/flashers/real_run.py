@@ -26,6 +26,7 @@ def run_pty(words: Sequence[str], request: Request, *, timeout_s: float | None, 
         ScenarioError: The world cannot be built.
         CommandError: CMD cannot be started.
     """
+    request.check()
     program = locate(words[0])
     world = request.scenario.build()
     with PtyLink() as link:

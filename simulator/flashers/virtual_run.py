@@ -1,4 +1,4 @@
-"""Running an unmodified Python flasher in virtual time: a fresh interpreter of its own environment, with our bootstrap in front."""
+"""Running an unmodified Python flasher in virtual time: in a fresh interpreter of its own environment, behind our bootstrap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import flashcore
 import simulator
 from simulator.clock import monotonic_ns
 from simulator.flashers.child import Child, ExitStatus, environment_with, forwarding
-from simulator.flashers.interpreter import require_version, resolve
+from simulator.flashers.interpreter import CommandError, require_version, resolve
 from simulator.flashers.job import Outcome, Request
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -49,12 +49,19 @@ def run_virtual(words: Sequence[str], request: Request, *, timeout_s: float | No
         request: The world, and what to keep of it.
         timeout_s: How long CMD may take, in seconds of the machine's time; ``None`` for as long as it likes.
 
+    Everything about the world is checked by the process that builds it, so that the world's modules are loaded only there.
+
     Raises:
         CommandError: CMD cannot be started in virtual time.
+        ScenarioError: The same, and the world could not be built either.
     """
     url = f"sim://{request.scenario.board}"
-    command = resolve(with_port(words, url))
-    require_version(command.interpreter)
+    try:
+        command = resolve(with_port(words, url))
+        require_version(command.interpreter)
+    except CommandError:
+        request.check()
+        raise
     with tempfile.TemporaryDirectory(prefix="espsim-") as folder:
         job, answer = Path(folder, "job.json"), Path(folder, "outcome.json")
         job.write_text(

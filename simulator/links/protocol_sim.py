@@ -1,8 +1,9 @@
 """pyserial's ``sim://`` ports: a virtual device for every program that opens its port through `serial.serial_for_url`.
 
-`register` gives a device a name; ``sim://NAME`` opens it. Reads and writes keep pyserial's rules for timeouts, but on the
-device's own clock, so waiting costs nothing. Two things that a driver would do forever cannot be simulated: a wait that nothing
-will ever end is a `VirtualHang`, and so is a program that has used up a whole virtual day.
+`register` gives a device a name; ``sim://NAME`` opens it. A port that is open says that it is the device file that the
+board's adapter would have (``/dev/ttyACM0``), since flashers look that up in the list of ports. Reads and writes keep
+pyserial's rules for timeouts, but on the device's own clock, so waiting costs nothing. Two things that a driver would do for
+ever cannot be simulated: a wait that nothing will ever end is a `VirtualHang`, and so is a run of more than a virtual day.
 ``fileno`` is a real, private descriptor; `simulator.flashers.line_ioctl` answers the modem-line requests made on it.
 """
 
@@ -13,7 +14,6 @@ import io
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
 
@@ -50,7 +50,6 @@ class UsbIdentity:
         serial_number: Of the adapter, empty if it has none.
         manufacturer: As the adapter calls its maker.
         product: As the adapter calls itself.
-        port_name: What the operating system would call the port, for example ``ttyUSB0``.
     """
 
     vid: int
@@ -58,7 +57,6 @@ class UsbIdentity:
     serial_number: str = ""
     manufacturer: str = ""
     product: str = ""
-    port_name: str = "ttyUSB0"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,12 +66,14 @@ class Endpoint:
     Args:
         name: What stands behind ``sim://``.
         device: The device.
+        path: The device file that an operating system would give it; empty for none.
         usb: Who it is on the USB; ``None`` where nothing is known.
         opened: How many ports are open on it now.
     """
 
     name: str
     device: Device
+    path: str = ""
     usb: UsbIdentity | None = None
     opened: list[Serial] = field(default_factory=list)
 
@@ -87,11 +87,25 @@ ENDPOINTS: dict[str, Endpoint] = {}
 """Every device that can be opened, by name."""
 
 
-def register(name: str, device: Device, usb: UsbIdentity | None = None) -> Endpoint:
+def register(name: str, device: Device, *, path: str = "", usb: UsbIdentity | None = None) -> Endpoint:
     """Make `device` available as ``sim://name``, in place of any other of that name."""
-    endpoint = Endpoint(name=name, device=device, usb=usb)
+    endpoint = Endpoint(name=name, device=device, path=path, usb=usb)
     ENDPOINTS[name] = endpoint
     return endpoint
+
+
+def find(port: str) -> Endpoint | None:
+    """Return what is registered under a URL or a device file, if anything is."""
+    for endpoint in ENDPOINTS.values():
+        if port in (endpoint.url, endpoint.path):
+            return endpoint
+    return None
+
+
+def serial_class_for_url(url: str) -> tuple[str, type[Serial]]:
+    """Tell pyserial what to open for `url`, and what the port is to say that it is."""
+    endpoint = find(url)
+    return (endpoint.path if endpoint is not None and endpoint.path else url), Serial
 
 
 class Serial(SerialBase):
@@ -113,8 +127,7 @@ class Serial(SerialBase):
             raise SerialException("the port has no name yet")
         if self.is_open:
             raise SerialException("the port is open already")
-        name = urlsplit(self.port).netloc
-        endpoint = ENDPOINTS.get(name)
+        endpoint = find(self.port)
         if endpoint is None:
             reason = f"[Errno {errno.ENOENT}] {os.strerror(errno.ENOENT)}: {self.port!r}"
             raise SerialException(errno.ENOENT, f"could not open port {self.port}: {reason}")

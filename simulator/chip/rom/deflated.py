@@ -14,8 +14,9 @@ from simulator.chip.rom.state import RomState
 def begin(rom: RomState) -> int:
     """FLASH_DEFL_BEGIN: size once inflated, number of blocks, block size, offset."""
     busy = flash.begin_transfer(rom, rom.deflated)
-    if not rom.failed or rom.code == RomStatus.ERASE_FAILED:
-        rom.inflator.begin()
+    if busy is None:
+        return 0
+    rom.inflator.begin()
     return busy
 
 

@@ -21,16 +21,19 @@ MD5_LENGTH = 32
 _EMPTY_MD5 = b"d41d8cd98f00b204e9800998ecf8427e"
 
 
-def begin_transfer(rom: RomState, transfer: Transfer) -> int:
+def begin_transfer(rom: RomState, transfer: Transfer) -> int | None:
     """FLASH_BEGIN and FLASH_DEFL_BEGIN: size, number of blocks, block size, offset.
 
     A refused erase leaves the session open, so the blocks that follow are programmed all the same.
+
+    Returns:
+        Busy time in nanoseconds, or ``None`` if no session was opened.
 
     Source: oracle facts 34, 48; rom_flash.json flash_erase_extent_*, flash_unaligned_offset.
     """
     if rom.size != 16 or rom.word(2) > MAX_BLOCK:
         rom.refuse(RomStatus.MALFORMED)
-        return 0
+        return None
     transfer.begin(rom.word(0), rom.word(1), rom.word(2), rom.word(3))
     busy = flash_access.erase(rom.soc, transfer.address, transfer.size)
     if busy is None:
@@ -42,7 +45,7 @@ def begin_transfer(rom: RomState, transfer: Transfer) -> int:
 
 def begin(rom: RomState) -> int:
     """FLASH_BEGIN."""
-    return begin_transfer(rom, rom.transfer)
+    return begin_transfer(rom, rom.transfer) or 0
 
 
 def data(rom: RomState) -> int:
@@ -89,11 +92,16 @@ def end(rom: RomState) -> int:
     return 0
 
 
-def reboot(rom: RomState) -> None:
-    """Send an empty frame and reset the chip. Source: oracle facts 37, 47."""
+def reboot(rom: RomState) -> int:
+    """Send an empty frame, then reset the chip. Source: oracle facts 37, 47."""
     soc = rom.soc
-    done_ns = soc.uart.send(b"\xc0\xc0")
-    soc.after(done_ns - soc.kernel.now, lambda: soc.reset(ResetCause.SW_RESET))
+
+    def reset() -> int:
+        soc.reset(ResetCause.SW_RESET)
+        return 0
+
+    rom.afterwards = reset
+    return soc.uart.send(b"\xc0\xc0") - soc.kernel.now
 
 
 def attach(rom: RomState) -> int:

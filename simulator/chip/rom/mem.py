@@ -16,7 +16,11 @@ SOFTWARE_RESET = 0x4000_824C
 LEFT_LOADER = b"ets_main.c 397 \r\n"
 """What the ROM prints when it leaves the download loop. Source: oracle facts 27, 37."""
 
-_FETCH_FAULT = "Fatal exception (14): InstrPIFAddrError\r\nepc1=0x{0:08x}, epc2=0x00000000, epc3=0x00000000, excvaddr=0x{0:08x}, depc=0x00000000\r\n"
+_FETCH_FAULT = (
+    "Fatal exception (14): InstrPIFAddrError\r\n"
+    "epc1=0x{0:08x}, epc2=0x00000000, epc3=0x00000000, excvaddr=0x{0:08x}, depc=0x00000000\r\n"
+)
+"""Printed after a jump to where nothing is. Source: rom_opcodes.json, op 06 after READ_REG."""
 
 
 def begin(rom: RomState) -> int:
@@ -54,30 +58,31 @@ def end(rom: RomState) -> int:
     return 0
 
 
-def leave(soc: Soc) -> None:
+def leave(soc: Soc) -> int:
     """Leave the download loop for good, as the ROM does when there is nothing to run."""
     soc.uart.send(LEFT_LOADER)
     soc.die("the ROM left its download loop")
+    return 0
 
 
-def _run(soc: Soc, entry: int) -> None:
+def _run(soc: Soc, entry: int) -> int:
     if not entry:
-        leave(soc)
-        return
+        return leave(soc)
     if entry == SOFTWARE_RESET:
         soc.reset(ResetCause.SW_RESET)
-        return
+        return 0
     from simulator.chip.stub import program_at
 
     program = program_at(soc, entry)
     if program is not None:
         soc.jump(program)
-        return
+        return 0
     try:
         soc.memory.read32(entry)
     except BusFault:
         soc.uart.send(_FETCH_FAULT.format(entry).encode())
         soc.die(f"jump to 0x{entry:08x}, where nothing is mapped")
-        return
+        return 0
     soc.note("gap", f"code at 0x{entry:08x} is no known stub: it is taken to run and say nothing")
     soc.die("unknown code runs")
+    return 0

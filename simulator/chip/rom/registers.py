@@ -21,10 +21,6 @@ _WORD = 0xFFFF_FFFF
 _CRYSTAL_STEP = 4096
 """Resolution in hertz with which the ROM knows its crystal. Source: derived from rom_misc.json baud_*, which fit 25 997 312 Hz."""
 
-_LONG_DIVIDER = 0x1_0000
-"""Divider from which on the ROM's register arithmetic overflows. Source: rom_misc.json baud_1_0, baud_115200_1, baud_4bytes,
-baud_stale. Fidelity: the four recorded values fit; where exactly it starts is guessed."""
-
 
 def sync(rom: RomState) -> int:
     """SYNC: whatever its payload, the first four bytes become the value word."""
@@ -59,11 +55,10 @@ def write(rom: RomState) -> int:
     return busy
 
 
-def change_baudrate(rom: RomState) -> int | None:
-    """CHANGE_BAUDRATE: rate, and a word whose low byte makes the first one a raw divider.
+def change_baudrate(rom: RomState) -> int:
+    """CHANGE_BAUDRATE: rate, and a word whose low byte makes the first one a raw divider. A rate of 0 kills the ROM.
 
-    Returns:
-        Busy time in nanoseconds, or ``None`` if the ROM dies of a division by zero.
+    Source: oracle fact 41, rom_misc.json baud_*.
     """
     soc = rom.soc
     rate = rom.word(0)
@@ -72,7 +67,8 @@ def change_baudrate(rom: RomState) -> int | None:
     elif rate:
         sixteenths = (soc.config.crystal_mhz * 1_000_000 // _CRYSTAL_STEP << 16) // rate
     else:
-        return None
+        soc.die("division by zero")
+        return 0
     rom.succeed_clean()
     if sixteenths:
         rom.afterwards = lambda: _switch(rom, sixteenths)
@@ -80,13 +76,11 @@ def change_baudrate(rom: RomState) -> int | None:
 
 
 def divider_word(sixteenths: int) -> int:
-    """Return what the ROM writes to UART_CLKDIV for a divider in sixteenths.
+    """Return what the ROM writes to UART_CLKDIV for a divider in sixteenths; bits that don't fit are lost.
 
     Source: rom_misc.json baud_*.
     """
-    if sixteenths >= _LONG_DIVIDER:
-        sixteenths = sixteenths << 8 & _WORD
-    return sixteenths >> 4 | (sixteenths & 0xF) << 20
+    return sixteenths >> 4 & 0xF_FFFF | (sixteenths & 0xF) << 20
 
 
 def follow_divider(soc: Soc) -> None:
@@ -108,17 +102,19 @@ def follow_divider(soc: Soc) -> None:
     block.watch(UART_CLKDIV, changed)
 
 
-def _switch(rom: RomState, sixteenths: int) -> None:
+def _switch(rom: RomState, sixteenths: int) -> int:
     """Send an empty frame at the old rate, then change the divider. Source: oracle fact 41."""
     soc = rom.soc
-    done_ns = soc.uart.send(b"\xc0\xc0")
 
-    def change() -> None:
-        soc.registers.poke(UART_CLKDIV, divider_word(sixteenths))
-        _set_rate(soc, soc.config.crystal_mhz * 16_000_000 // sixteenths)
+    def change() -> int:
+        word = divider_word(sixteenths)
+        soc.registers.poke(UART_CLKDIV, word)
+        _set_rate(soc, soc.config.crystal_mhz * 16_000_000 // max(_sixteenths(word), 1))
         follow_divider(soc)
+        return 0
 
-    rom.soc.after(done_ns - soc.kernel.now, change)
+    rom.afterwards = change
+    return soc.uart.send(b"\xc0\xc0") - soc.kernel.now
 
 
 def _set_rate(soc: Soc, baud: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flashcore.protocol.opcodes import Opcode, RomStatus
+from flashcore.protocol.opcodes import RomStatus
 from flashcore.protocol.packet import HEADER, RESPONSE, checksum
 from simulator.chip.rom.deflate import Inflator
 from simulator.chip.rom.slip import SlipReceiver
@@ -33,6 +33,9 @@ MAX_DATA_SIZE = MAX_BLOCK + 16
 """Largest size field of a data command. Source: oracle fact 15, rom_mem.json mem_size_field."""
 
 _ANSWER_SIZE = 68
+
+FollowUp = Callable[[], int]
+"""Runs when the answer has left; may name another one to run later. Returns how long it takes in nanoseconds."""
 
 
 @dataclass(slots=True)
@@ -89,7 +92,7 @@ class RomState:
     """Body of the answer; never cleared (oracle facts 18, 38, 39)."""
     data_length: int = 0
     """Bytes of the answer's body before the status."""
-    afterwards: Callable[[], None] | None = None
+    afterwards: FollowUp | None = None
     """What the command does once its answer has left."""
 
     @property
@@ -147,6 +150,15 @@ class RomState:
             return None
         return payload
 
+    def follow_up(self) -> int:
+        """Do what was put off until the answer has left.
+
+        Returns:
+            How long it takes in nanoseconds.
+        """
+        action, self.afterwards = self.afterwards, None
+        return 0 if action is None else action()
+
     def packet(self) -> bytes:
         """Return the answer as it stands, unframed."""
         end = self.data_length
@@ -154,6 +166,3 @@ class RomState:
         self.answer[end + 1] = self.code
         length = end + STATUS_LENGTH
         return HEADER.pack(RESPONSE, self.opcode, length, self.value) + self.answer[:length]
-
-
-SYNC = int(Opcode.SYNC)

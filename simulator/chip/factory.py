@@ -1,0 +1,72 @@
+"""What is on the flash of a board as somebody used it before: boot loader, partition table and an app of a given profile.
+
+The images are valid in every field that the chip checks and hold no code: what the app does is its profile.
+
+Source: ESP-IDF documentation, "App Image Format" and "Partition Tables".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from struct import Struct
+
+from flashcore.image.partition_table import Partition, PartitionTable, PartitionType
+from flashcore.protocol.packet import CHECKSUM_SEED, checksum
+from simulator.chip.boot import IMAGE_OFFSET, SECOND_STAGE_LOADER
+from simulator.chip.boot_image import IMAGE_MAGIC, SEGMENT_HEADER
+from simulator.chip.firmware import profile
+from simulator.chip.second_stage import TABLE_OFFSET
+
+APP_OFFSET = 0x10000
+"""Where the app lies."""
+
+_HEADER = Struct("<BBBBIB3sHBHH4sB")
+_DESCRIPTOR = Struct("<II8x32s32s16s16s32s32s80x")
+_DESCRIPTOR_MAGIC = 0xABCD5432
+_DIO, _SIZE_4MB_80MHZ, _WP_DISABLED = 2, 0x2F, 0xEE
+_DROM, _DRAM, _IRAM = 0x3F40_0020, 0x3FFF_0030, 0x4008_0400
+
+
+def build_image(segments: Sequence[tuple[int, bytes]], entry: int) -> bytes:
+    """Return an ESP32 image with checksum and digest.
+
+    Args:
+        segments: Address and content of each; contents are multiples of 4 bytes.
+        entry: Entry address.
+    """
+    any_revision = 0xFFFF
+    parts = [
+        _HEADER.pack(
+            IMAGE_MAGIC, len(segments), _DIO, _SIZE_4MB_80MHZ, entry, _WP_DISABLED, bytes(3), 0, 0, 0, any_revision, bytes(4), 1
+        )
+    ]
+    folded = CHECKSUM_SEED
+    for address, data in segments:
+        parts += (SEGMENT_HEADER.pack(address, len(data)), data)
+        folded ^= checksum(data) ^ CHECKSUM_SEED
+    image = b"".join(parts)
+    image += bytes(15 - len(image) % 16) + bytes([folded])
+    return image + hashlib.sha256(image).digest()
+
+
+def factory_flash(firmware: str) -> tuple[tuple[int, bytes], ...]:
+    """Return what a board holds that runs the profile called `firmware`, as (offset, content).
+
+    Raises:
+        ScenarioError: There is no such profile.
+    """
+    name = profile(firmware).name.encode()
+    descriptor = _DESCRIPTOR.pack(
+        _DESCRIPTOR_MAGIC, 0, b"1.0", name, b"12:34:56", b"Jan  2 2025", b"v5.1.4", hashlib.sha256(name).digest()
+    )
+    loader = build_image(((_DRAM, bytes(64)), (SECOND_STAGE_LOADER, bytes(4096)), (_IRAM, bytes(1024))), _IRAM)
+    app = build_image(((_DROM, descriptor + bytes(768)), (_IRAM, bytes(16384))), _IRAM)
+    table = PartitionTable(
+        partitions=(
+            Partition(name="nvs", type=PartitionType.DATA, subtype=2, offset=0x9000, size=0x6000),
+            Partition(name="phy_init", type=PartitionType.DATA, subtype=1, offset=0xF000, size=0x1000),
+            Partition(name="factory", type=PartitionType.APP, subtype=0, offset=APP_OFFSET, size=0x100000),
+        )
+    ).build()
+    return ((IMAGE_OFFSET, loader), (TABLE_OFFSET, table), (APP_OFFSET, app))

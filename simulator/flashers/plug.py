@@ -1,0 +1,69 @@
+"""Making a virtual device known to the pyserial of this process: as a port to open, and as the only one in the list of ports.
+
+Real ports disappear from the list, so that a flasher left to find its port by itself cannot touch real hardware.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import serial
+import serial.tools.list_ports as listing
+from serial.tools.list_ports_common import ListPortInfo
+
+from simulator.board.board import Device
+from simulator.board.bridge import Driver
+from simulator.flashers import line_ioctl
+from simulator.links import protocol_sim
+from simulator.links.protocol_sim import Endpoint, UsbIdentity
+
+
+def plug_in(name: str, device: Device) -> Endpoint:
+    """Register `device` as ``sim://name`` and under the device file that Linux would give its adapter."""
+    spec = device.adapter.spec
+    usb = UsbIdentity(
+        vid=spec.vid,
+        pid=spec.pid,
+        serial_number=spec.serial,
+        manufacturer=spec.manufacturer,
+        product=spec.product,
+    )
+    endpoint = protocol_sim.register(name, device, path=spec.port_name(Driver.LINUX) or "", usb=usb)
+    serial.protocol_handler_packages.append("simulator.links")
+    line_ioctl.install()
+    _open_by_path()
+    _list_only(endpoint, usb)
+    return endpoint
+
+
+def _open_by_path() -> None:
+    """Let pyserial's own port class, asked for a virtual device file, give a virtual port instead."""
+    original: Any = serial.Serial
+
+    def make(cls: Any, port: Any = None, *args: Any, **settings: Any) -> Any:
+        if isinstance(port, str) and protocol_sim.find(port) is not None:
+            # Not an instance of `cls`, so Python leaves it as it is.
+            return protocol_sim.Serial(port, *args, **settings)
+        return object.__new__(cls)
+
+    original.__new__ = staticmethod(make)
+    by_url = serial.serial_for_url
+
+    def serial_for_url(url: Any, *args: Any, **settings: Any) -> Any:
+        endpoint = protocol_sim.find(url) if isinstance(url, str) else None
+        return by_url(endpoint.url if endpoint is not None else url, *args, **settings)
+
+    serial.serial_for_url = serial_for_url
+
+
+def _list_only(endpoint: Endpoint, usb: UsbIdentity) -> None:
+    def comports(include_links: bool = False) -> list[ListPortInfo]:
+        port = ListPortInfo(endpoint.path or endpoint.url)
+        port.vid, port.pid = usb.vid, usb.pid
+        port.serial_number = usb.serial_number or None
+        port.manufacturer, port.product = usb.manufacturer, usb.product
+        port.description = usb.product or port.name
+        port.hwid = port.usb_info()
+        return [port]
+
+    listing.comports = comports  # type: ignore[assignment]
