@@ -20,9 +20,11 @@ from evidence import Check, Content, boot_log, check_boot, compare_flash
 from images import PROJECT, ImageToolError, Piece, make
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
-from runner import Finished, progress, run
+from rich.text import Text
+from runner import Finished, plain, progress, run
 from thread import compare
 
 from simulator.flashers.environments import FlasherEnvironmentError, environment
@@ -107,13 +109,8 @@ class Demo:
     def environment(self, release: str) -> Path:
         """Return the folder of programs of esptool `release`."""
         started = time.monotonic()
-        with progress(self.console) as display:
-            task = display.add_task(f"esptool {release}", total=None)
-
-            def say(text: str) -> None:
-                display.update(task, description=escape(f"esptool {release}: {text}"[:100]))
-
-            python = environment(release, CACHE, progress=say)
+        with progress(self.console, f"esptool {release}") as show:
+            python = environment(release, CACHE, progress=lambda text: show(f"esptool {release}: {text}"))
         took = time.monotonic() - started
         made = f"made in {took:.1f} s" if took > 1 else "there already"
         self.good(f"esptool {release} {made} [dim]{python.parent.relative_to(ROOT)}[/]")
@@ -121,8 +118,7 @@ class Demo:
 
     def make_images(self, esptool: Path) -> None:
         """Make the files that are to be flashed."""
-        with progress(self.console) as display:
-            display.add_task("elf2image, image-info", total=None)
+        with progress(self.console, "elf2image, image-info"):
             self.pieces = make(self.folder, esptool)
         for piece in self.pieces:
             self.good(f"0x{piece.offset:05x}  {piece.what:<15}  {len(piece.data):6} bytes  [dim]{piece.note}[/]")
@@ -130,20 +126,20 @@ class Demo:
     def flash(self, flasher: str, link: str, words: Sequence[str], *, faulty: bool = False) -> None:
         """Let a flasher write the files, then compare the flash array and boot from it."""
         finished, array = self.run_on_board(link, words, faulty=faulty)
-        self.show(finished.lines, everything=self.verbose or finished.status != 0)
+        self.show(finished, everything=self.verbose or finished.status != 0)
         contents = [Content(what=piece.what, offset=piece.offset, data=piece.data) for piece in self.pieces]
         flash = compare_flash(array, contents)
-        self.verdict("flash array", flash)
+        self.verdict("flash", flash)
         boot = self.boot(array)
         holds = flash.holds and boot.holds and finished.status == 0
         if faulty:
-            findings = findings_of(finished.lines)
+            findings = [line.strip() for line in finished.lines if is_finding(line)]
             fired = finished.fired > 0
             self.verdict("fault", Check(holds=fired, text=f"struck {finished.fired} times"))
             text = "flashcore says what is wrong with the port:" if findings else "flashcore says nothing about the port"
             self.verdict("finding", Check(holds=bool(findings), text=text))
             for line in findings:
-                self.console.print(f"      [yellow]{escape(line)}[/]", soft_wrap=True)
+                self.console.print(Padding(Text(line, style="yellow"), (0, 0, 0, 16)))
             holds = holds and fired and bool(findings)
         outcome = "failed" if finished.status else "flashed"
         self.rows.append(
@@ -164,19 +160,18 @@ class Demo:
         """Let esptool 3.3 fail as it did in the thread."""
         finished, array = self.run_on_board("virtual", words, faulty=True)
         found = compare(finished.lines)
-        self.show(finished.lines, everything=True)
+        self.show(finished, everything=True)
         as_there = Check(
             holds=not found.difference and finished.status != 0,
-            text=found.difference or f"all {len(found.lines)} lines from 'Detecting chip type' to the error are the thread's",
+            text=found.difference
+            or f"all {len(found.lines)} lines are those of the thread, in its order, with nothing between",
         )
         self.verdict("output", as_there)
         fired = Check(holds=finished.fired > 0, text=f"struck {finished.fired} times")
         self.verdict("fault", fired)
         untouched = compare_flash(array, ())
-        self.verdict("flash array", untouched)
-        self.console.print(
-            "    [dim]Nothing timed out: in 01070000, 07 is the ROM's word for a wrong checksum. The frame came damaged.[/]"
-        )
+        self.verdict("flash", untouched)
+        self.console.print("    Nothing timed out: the 07 in 01070000 is the ROM's code for a wrong checksum.")
         self.rows.append(
             Row(
                 flasher=f"esptool {OLD}",
@@ -199,8 +194,6 @@ class Demo:
         command = [str(own_program("espsim")), "run", *options, "--", *words]
         self.console.print(f"    [dim]$ {escape(self.short(command))}[/]", soft_wrap=True)
         finished = run(self.console, command)
-        for remark in finished.remarks:
-            self.console.print(f"    [dim]{escape(remark)}[/]", soft_wrap=True)
         return finished, array
 
     def boot(self, array: Path) -> Check:
@@ -209,19 +202,21 @@ class Demo:
         check = check_boot(lines, self.pieces[0].data, self.pieces[-1].offset, PROJECT)
         self.verdict("boot log", check)
         for line in lines if self.verbose else check.lines:
-            self.console.print(f"      [dim]{escape(line)}[/]", soft_wrap=True)
+            self.console.print(f"    [dim]│ {escape(plain(line))}[/]", soft_wrap=True)
         return check
 
-    def show(self, lines: Sequence[str], *, everything: bool) -> None:
-        """Show what a flasher printed: all of it, or its last words."""
-        said = [line for line in lines if line.strip()]
+    def show(self, finished: Finished, *, everything: bool) -> None:
+        """Show what a flasher printed, all of it or its last words, and what espsim says about the run."""
+        said = [line for line in finished.lines if line.strip() and not is_finding(line)]
         for line in said if everything else said[-3:]:
             self.console.print(f"    [cyan]│[/] {escape(line)}", soft_wrap=True)
+        for remark in finished.remarks:
+            self.console.print(f"    [dim]{escape(remark)}[/]", soft_wrap=True)
 
     def verdict(self, what: str, check: Check) -> None:
         """Show a check."""
         mark = "[green]✓[/]" if check.holds else "[bold red]✗[/]"
-        self.console.print(f"  {mark} {what:<11} {escape(check.text)}")
+        self.console.print(f"  {mark} {what:<11} {escape(check.text)}", soft_wrap=True)
 
     def good(self, text: str) -> None:
         """Show that something is done."""
@@ -255,9 +250,9 @@ def own_program(name: str) -> Path:
     return Path(sys.executable).with_name(name)
 
 
-def findings_of(lines: Sequence[str]) -> list[str]:
-    """Return what flashcore says about the port."""
-    return [line.strip() for line in lines if "the port damages" in line]
+def is_finding(line: str) -> bool:
+    """Tell whether flashcore says in `line` what is wrong with the port."""
+    return "the port damages" in line
 
 
 def arguments() -> argparse.Namespace:
@@ -282,9 +277,7 @@ def main() -> int:
         console.print()
         console.print(Rule("[bold]Result[/]", align="left", style="dim"))
         console.print(demo.table())
-        console.print(
-            "[dim]flash: the whole array compared byte for byte; esptool 3.3 must fail as in the thread and write nothing[/]"
-        )
+        console.print("[dim]flash: the whole array, byte for byte. esptool 3.3 is to fail as in the thread.[/]")
         console.print()
         took = f"{time.monotonic() - started:.0f} s"
         console.print(f"[green]Every check held[/], in {took}." if held else f"[bold red]Not every check held[/], in {took}.")

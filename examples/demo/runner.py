@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -52,10 +53,20 @@ class Finished:
         return sum(int(count) for line in self.remarks if "faults fired" in line for count in _FIRED.findall(line))
 
 
-def progress(console: Console) -> Progress:
-    """Return a display for what is going on; it leaves nothing behind."""
-    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("[dim]{task.description}", markup=True))
-    return Progress(*columns, console=console, transient=True)
+@contextmanager
+def progress(console: Console, text: str) -> Iterator[Callable[[str], None]]:
+    """Show what is going on, and take what is to be shown next. It leaves nothing behind.
+
+    Without a terminal only `text` is shown, once.
+    """
+    if not console.is_terminal:
+        console.print(f"    [dim]{escape(text)} ...[/]", soft_wrap=True)
+        yield lambda more: None
+        return
+    columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", style="dim", markup=False))
+    with Progress(*columns, console=console, transient=True) as display:
+        task = display.add_task(text, total=None)
+        yield lambda more: display.update(task, description=more[: max(20, console.width - 14)])
 
 
 def run(console: Console, words: Sequence[str]) -> Finished:
@@ -64,24 +75,23 @@ def run(console: Console, words: Sequence[str]) -> Finished:
     started = time.monotonic()
     collected = bytearray()
     with (
-        progress(console) as display,
+        progress(console, "running") as show,
         subprocess.Popen(
             list(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
         ) as process,
     ):
-        task = display.add_task("starting", total=None)
         assert process.stdout is not None
         try:
             while chunk := os.read(process.stdout.fileno(), 65536):
                 collected += chunk
                 said = [part for part in _LINE_END.split(bytes(collected[-600:])) if part.strip()]
                 if said:
-                    display.update(task, description=escape(_plain(said[-1].decode("utf-8", "replace"))[:100]))
+                    show(plain(said[-1].decode("utf-8", "replace")))
             status = process.wait()
         except BaseException:
             _end(process)
             raise
-    text = _plain(collected.decode("utf-8", "replace")).replace("\r\n", "\n")
+    text = plain(collected.decode("utf-8", "replace")).replace("\r\n", "\n")
     lines = [line.rpartition("\r")[2] for line in text.split("\n")]
     return Finished(
         status=status,
@@ -101,5 +111,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.kill()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return `text` without escape sequences."""
     return _ESCAPE.sub("", text)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import sys
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -71,11 +73,13 @@ def parse(text: str, *, generation: int, source: str) -> StubImage:
 
 def folder() -> Path | None:
     """Return the folder of stubs of the installed esptool, or ``None`` if there is none."""
-    spec = find_spec("esptool")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        stubs = Path(place) / "targets" / "stub_flasher"
-        if stubs.is_dir():
-            return stubs
+    # Behind a console script the folder of programs comes first on the path, and there esptool.py hides the package.
+    specs = (find_spec("esptool"), *(PathFinder.find_spec("esptool", [entry]) for entry in sys.path))
+    for spec in specs:
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            stubs = Path(place) / "targets" / "stub_flasher"
+            if stubs.is_dir():
+                return stubs
     return None
 
 

@@ -49,16 +49,19 @@ PERIPHERAL_PAGES = frozenset(
 Source: technical reference manual, peripheral address map; rom_reg.json read_body_len_2 (reserved 0x3FF41000 is dead).
 """
 
+_ROM_RUN = (
+    0x00F0_1D83, 0x6500_4136, 0x2A82_0AE8, 0x203A_A00E, 0xA0A2_88FC, 0x0AE8_A518, 0xA9FD_7541, 0x005A_42E3, 0x0CFD_7441, 0x015A_4258,
+    0x82FD_7341, 0x5A42_055A, 0xFD71_4102, 0x5A42_B80C, 0x065A_8203, 0x81FD_7041, 0x7091_FD70, 0x045A_42FD, 0x5A99_4A89, 0x4329_E338,
+)  # fmt: skip
+
 ROM_WORDS = {
-    0x4000_1000: 0x00F0_1D83,
-    0x4000_1004: 0x0000_4136,
+    **{0x4000_1000 + 4 * index: word for index, word in enumerate(_ROM_RUN)},
     0x4000_DB00: 0x4001_C46C,
     0x3FF9_0000: 0xD862_10C1,
 }
 """ROM words that clients or probes read.
 
-Source: rom_reg.json read_magic, read_3ff90000; rom_slip.json slip_bad_escape_db_db;
-stub_e3.json (0x40001002, so of the second word only the low half is known)."""
+Source: rom_reg.json read_magic, read_3ff90000; rom_misc.json pipe_20_readreg; rom_slip.json slip_bad_escape_db_db."""
 
 DROM_FILL = 0xBAAD_BAAD
 """What the data window on the flash reads as while no page is mapped. Source: rom_reg.json read_3f400000."""

@@ -29,6 +29,10 @@ class ResetCause(IntEnum):
     RTCWDT_BROWN_OUT_RESET = 0xF
 
 
+SYSTEM_RESETS = frozenset((ResetCause.POWERON_RESET, ResetCause.RTCWDT_RTC_RESET, ResetCause.RTCWDT_BROWN_OUT_RESET))
+"""Resets after which the straps are sampled anew. Source: technical reference manual, system reset."""
+
+
 class Soc:
     """One ESP32 with its flash.
 
@@ -138,8 +142,9 @@ class Soc:
 
         self.boots += 1
         self.cause = cause
-        if cause is ResetCause.POWERON_RESET:
+        if cause in SYSTEM_RESETS:
             self.strap = self._straps()
+        if cause is ResetCause.POWERON_RESET:
             self.memory.clear()
         self.efuse.reset()
         self.registers.reset(board_registers(self.config, self.efuse, strap=self.strap))

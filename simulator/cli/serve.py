@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import click
 
@@ -60,8 +60,6 @@ def command(
             pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
             click.echo(f"port: {port.path}" + (f"  ({board})" if len(boards) > 1 else ""))
         until = None if timeout is None else monotonic_ns() + round(timeout * 1e9)
-        try:
+        with suppress(KeyboardInterrupt):
             pump.run(pumps, until_ns=until)
-        except KeyboardInterrupt:
-            return 130
     return 0

@@ -79,6 +79,8 @@ class PtyLink:
         before = self._users
         self._users += opened
         if not before and self._users:
+            # Bytes on their way through the kernel when the last client left escaped the flush of that moment.
+            termios.tcflush(self._slave, termios.TCIFLUSH)
             events.append(HostOpen())
         if self._users:
             self._follow_baud(events)

@@ -181,6 +181,8 @@ class LegacyCommands:
         if opcode == Opcode.MEM_DATA:
             if not self._upload.address and length != 16:
                 return Job(StubStatus.NOT_BEGUN)
+            if length < 16:
+                return Job(StubStatus.TOO_MUCH_DATA)
             return Job(self._upload.data(bytes(buffer[_PAYLOAD : _BODY + length])))
         if length != 8:
             return Job(REFUSED)
