@@ -50,17 +50,21 @@ class Chunk:
 
     def received_by(self, at_ns: int) -> int:
         """Return how many bytes are complete at `at_ns`."""
-        if at_ns >= self.end_ns:
-            return len(self.data)
-        if at_ns <= self.start_ns or not self.byte_ns:
-            return 0
-        return (at_ns - self.start_ns) // self.byte_ns
+        past = at_ns - self.start_ns
+        size = len(self.data)
+        if past >= size * self.byte_ns:
+            return size
+        return past // self.byte_ns if past > 0 else 0
+
+    def behind(self, count: int) -> Chunk:
+        """Return what comes behind the first `count` bytes."""
+        return Chunk(self.data[count:], self.start_ns + count * self.byte_ns, self.byte_ns, self.baud)
 
     def split(self, count: int) -> tuple[Chunk, Chunk]:
         """Return the first `count` bytes and the rest, each with its own start."""
         return (
             Chunk(self.data[:count], self.start_ns, self.byte_ns, self.baud),
-            Chunk(self.data[count:], self.start_ns + count * self.byte_ns, self.byte_ns, self.baud),
+            self.behind(count),
         )
 
     def pieces(self) -> list[Chunk]:

@@ -109,6 +109,8 @@ class Demo:
     def environment(self, release: str) -> Path:
         """Return the folder of programs of esptool `release`."""
         started = time.monotonic()
+        if not self.console.is_terminal and not (CACHE / f"esptool-{release}").exists():
+            self.console.print(f"    making an environment for esptool {release} ...")
         with progress(self.console, f"esptool {release}") as show:
             python = environment(release, CACHE, progress=lambda text: show(f"esptool {release}: {text}"))
         took = time.monotonic() - started
@@ -171,7 +173,7 @@ class Demo:
         self.verdict("fault", fired)
         untouched = compare_flash(array, ())
         self.verdict("flash", untouched)
-        self.console.print("    Nothing timed out: the 07 in 01070000 is the ROM's code for a wrong checksum.")
+        self.console.print("    Nothing timed out: the 07 in 01070000 is the ROM's code for a wrong checksum.", soft_wrap=True)
         self.rows.append(
             Row(
                 flasher=f"esptool {OLD}",
@@ -220,7 +222,7 @@ class Demo:
 
     def good(self, text: str) -> None:
         """Show that something is done."""
-        self.console.print(f"  [green]✓[/] {text}")
+        self.console.print(f"  [green]✓[/] {text}", soft_wrap=True)
 
     def short(self, command: Sequence[str]) -> str:
         """Return a command as one would type it in the project's folder, with the folder of the demo left out."""

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 GRACE_S = 5.0
@@ -57,10 +56,9 @@ class Finished:
 def progress(console: Console, text: str) -> Iterator[Callable[[str], None]]:
     """Show what is going on, and take what is to be shown next. It leaves nothing behind.
 
-    Without a terminal only `text` is shown, once.
+    Without a terminal nothing is shown.
     """
     if not console.is_terminal:
-        console.print(f"    [dim]{escape(text)} ...[/]", soft_wrap=True)
         yield lambda more: None
         return
     columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", style="dim", markup=False))

@@ -24,7 +24,6 @@ from flashcore.errors import CancelledError, DoesNotFitError, LinesUnsupportedEr
 from flashcore.image import ImageWarning, Region, check
 from flashcore.loader import reader, reset
 from flashcore.loader.connect import After
-from flashcore.loader.plan import pad
 from flashcore.loader.progress import Closed, Finding, OnEvent, RegionDone, RegionStarted, Verified, ignore
 from flashcore.loader.target import ROM_BAUDRATE, Options, Target
 from flashcore.loader.writer import Writer
@@ -275,10 +274,7 @@ class Flasher:
             session.emit(
                 RegionStarted(action="verify", offset=region.offset, size=region.size, on_wire=0, name=region.name)
             )
-            writer = Writer(self._target)
-            # The ROM reads in words, so an odd length at the very end of the flash would fail (oracle fact 38).
-            whole = region.data if region.end + 3 < self.flash_size else pad(region.data)
-            digest = writer.verify(region, whole, repair=False)
+            digest = Writer(self._target).verify(region, region.data, repair=False)
             session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
 
     def md5(self, offset: int, size: int) -> str:

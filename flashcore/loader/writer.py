@@ -96,12 +96,12 @@ class Writer:
         started = session.clock.now_ns()
         data = pad(region.data)
         self._held = Held(region)
+        parts = self._plan(data, region.offset, compress=self._compress)
+        on_wire = sum(part.on_wire for part in parts)
         session.emit(
-            RegionStarted(
-                action="write", offset=region.offset, size=region.size, on_wire=len(data), name=region.name
-            )
+            RegionStarted(action="write", offset=region.offset, size=region.size, on_wire=on_wire, name=region.name)
         )
-        self._write_range(region, data, 0, len(data))
+        self._write_range(region, data, 0, len(data), parts)
         digest = self.verify(region, data)
         session.report_pacing()
         self._held = None
@@ -111,17 +111,20 @@ class Writer:
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
-    def _write_range(self, region: Region, data: bytes, start: int, end: int) -> None:
-        """Write data[start:end] of `region`; `start` is a multiple of 4096."""
+    def _write_range(
+        self, region: Region, data: bytes, start: int, end: int, parts: tuple[Part, ...] | None = None
+    ) -> None:
+        """Write data[start:end] of `region`; `start` is a multiple of 4096, and `parts` the plan if there is one already."""
         session, policy = self._target.session, self._target.policy
         compress, stalls, recoveries = self._compress, 0, 0
         progress = _Progress(start)
         while start < end:
             try:
-                for part in self._plan(data[start:end], region.offset + start, compress=compress):
+                for part in parts or self._plan(data[start:end], region.offset + start, compress=compress):
                     self._send(part, region, progress)
                 return
             except RECOVERABLE as cause:
+                parts = None
                 recoveries += 1
                 good = self._recover(cause, region, data, start, min(end, progress.reached))
                 stalls = 0 if good > start else stalls + 1

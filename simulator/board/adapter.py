@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from simulator.board.bridge import BridgeSpec
@@ -129,7 +130,7 @@ class SerialAdapter:
         taps = self.taps.bridge_to_chip
         for sent in through(taps, chunk) if taps else (chunk,):
             for piece in sent.pieces():
-                self._kernel.at(piece.end_ns, lambda piece=piece: self._arrive(piece))  # type: ignore[misc]
+                self._kernel.at(piece.end_ns, partial(self._arrive, piece))
 
     def _arrive(self, piece: Chunk) -> None:
         if self._far is not None:
@@ -180,6 +181,8 @@ class SerialAdapter:
         if not incoming:
             return b""
         horizon = self._horizon()
+        if horizon < incoming[0].start_ns:
+            return b""
         parts: list[bytes] = []
         while incoming and limit:
             chunk = incoming[0]
@@ -190,8 +193,8 @@ class SerialAdapter:
                 parts.append(chunk.data)
                 incoming.popleft()
             else:
-                first, incoming[0] = chunk.split(ready)
-                parts.append(first.data)
+                parts.append(chunk.data[:ready])
+                incoming[0] = chunk.behind(ready)
             limit -= ready
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -1,10 +1,12 @@
 """How the ROM finds the host's rate: it counts edges on RXD and measures the shortest pulses meanwhile.
 
-Until the counter passes 127 the ROM looks at nothing else; then the divider is set and what comes next is heard. Some 13 bytes of
-0x55 are enough, so the first SYNC is spent on it and never answered, and so is the start of anything else that a host says first.
+Until the counter passes 127 the ROM looks at nothing else; then the divider is set and what comes next is heard. Some
+13 bytes of 0x55 are enough, so the first SYNC is spent on it and never answered, and so is the start of anything else
+that a host says first.
 
-Source: oracle README, Limits (autobaud is faked in the recording; the threshold was seen in the ROM's code). Fidelity: from source;
-that the rate comes out right as soon as the counter is full is derived: any text has single-bit pulses by then.
+Source: oracle README, Limits (autobaud is faked in the recording; the threshold was seen in the ROM's code). Fidelity:
+from source; that the rate comes out right as soon as the counter is full is derived: any text has single-bit pulses by
+then.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from string import hexdigits
+from struct import pack, unpack_from
 
 from simulator.chip.efuse_fields import FIELDS, ChipVariant, EfuseField, variant
 
@@ -212,6 +213,8 @@ def apb_ctrl_date(revision: int) -> int:
 def _masked(block: int, protect: _ProtectBit, disabled: int) -> int:
     """Return the bits of a block that a protection word takes out."""
     mask = 0
+    if not disabled:
+        return mask
     for place in FIELDS.values():
         bit = protect(place)
         if place.block == block and bit is not None and disabled >> bit & 1:
@@ -226,8 +229,8 @@ def _decode_three_quarters(whole: int) -> int:
 
 
 def _joined(words: Sequence[int]) -> int:
-    return sum(word << (32 * index) for index, word in enumerate(words))
+    return int.from_bytes(pack(f"<{len(words)}I", *words), "little")
 
 
 def _split(whole: int, count: int) -> list[int]:
-    return [whole >> (32 * index) & 0xFFFF_FFFF for index in range(count)]
+    return list(unpack_from(f"<{count}I", whole.to_bytes(4 * max(BLOCK_WORDS), "little")))

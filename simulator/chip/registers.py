@@ -81,7 +81,10 @@ ROM_VARIABLES = (
     _r(FLASHCHIP + 0x10, "g_rom_flashchip.page_size", 0x0000_0100, "oracle fact 33"),
     _r(FLASHCHIP + 0x14, "g_rom_flashchip.status_mask", 0x0000_FFFF, "rom_reg.json read_rom_vars"),
 )
-"""RAM words that the ROM sets up when it starts."""
+"""RAM words that the ROM sets up when it starts, one behind the other."""
+
+_WORDS = {word.address: word.value for word in WORDS}
+_VARIABLES = b"".join(variable.value.to_bytes(4, "little") for variable in ROM_VARIABLES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,11 +203,10 @@ class Registers:
 
     def reset(self, board: BoardRegisters) -> None:
         """Chip reset and start of the ROM: registers and the ROM's variables as they then stand."""
-        words = {word.address: word.value for word in WORDS} | board.words()
+        words = _WORDS | board.words()
         for block in self._blocks.values():
             block.reset(words)
-        for variable in ROM_VARIABLES:
-            self._memory.write32(variable.address, variable.value)
+        self._memory.load(FLASHCHIP, _VARIABLES)
 
     def poke(self, address: int, value: int) -> None:
         """Set one register from the device's side.

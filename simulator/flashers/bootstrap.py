@@ -178,7 +178,7 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     """Print a traceback that starts where the flasher starts, as it would without us."""
     while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>"):
         trace = trace.tb_next
-    sys.__excepthook__(kind, error, trace)
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
 def _write_outcome(path: str, request: object, world: World, problems: tuple[str, ...]) -> None:

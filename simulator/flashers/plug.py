@@ -39,12 +39,13 @@ def plug_in(name: str, device: Device) -> Endpoint:
 def _open_by_path() -> None:
     """Let pyserial's own port class, asked for a virtual device file, give a virtual port instead."""
     original: Any = serial.Serial
+    inherited = original.__new__
 
     def make(cls: Any, port: Any = None, *args: Any, **settings: Any) -> Any:
         if isinstance(port, str) and protocol_sim.find(port) is not None:
             # Not an instance of `cls`, so Python leaves it as it is.
             return protocol_sim.Serial(port, *args, **settings)
-        return object.__new__(cls)
+        return inherited(cls)
 
     original.__new__ = staticmethod(make)
     by_url = serial.serial_for_url

@@ -62,15 +62,16 @@ class VirtualPort:
         """
         self._require_open()
         device = self.device
+        drain = device.adapter.drain
         while True:
-            data = device.drain(max_bytes)
+            data = drain(max_bytes)
             if data:
                 return data
             upcoming = device.next_deadline()
             if upcoming is None or upcoming > deadline_ns:
                 if deadline_ns > device.kernel.now:
                     device.advance(deadline_ns)
-                return device.drain(max_bytes)
+                return drain(max_bytes)
             device.advance(upcoming)
 
     def read_exactly(self, count: int, deadline_ns: int) -> bytes:

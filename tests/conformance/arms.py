@@ -15,7 +15,7 @@ from simulator.chip.config import ORACLE, ChipConfig
 from simulator.chip.efuse import Efuse
 from simulator.chip.nor_flash import NorFlash
 from simulator.chip.soc import Soc
-from simulator.kernel import MS, S, Kernel
+from simulator.kernel import MS, Kernel, S
 from simulator.rng import Rng
 from simulator.wire import Chunk, byte_time
 
@@ -131,7 +131,9 @@ class ModelArm:
         kernel, soc = self.kernel, self.soc
         line = Chunk(data, kernel.now, byte_time(LINE_BAUD), soc.uart.baud)
         for piece in line.pieces():
-            kernel.at(piece.end_ns, lambda piece=piece: soc.receive(Chunk(piece.data, piece.start_ns, piece.byte_ns, soc.uart.baud)))
+            kernel.at(
+                piece.end_ns, lambda piece=piece: soc.receive(Chunk(piece.data, piece.start_ns, piece.byte_ns, soc.uart.baud))
+            )
         kernel.advance(line.end_ns)
 
     def _fresh(self, strap: int) -> Soc:

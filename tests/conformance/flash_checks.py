@@ -70,7 +70,7 @@ def _requests(probe: dict[str, Any], opcode: int) -> list[tuple[bytes, bool]]:
 
 
 def _written(probe: dict[str, Any]) -> tuple[int, bytes]:
-    """Return where the probe writes to, and what should lie there: the blocks that were taken, or those that were offered."""
+    """Return where the probe writes to and what should lie there: the blocks that were taken, or else those offered."""
     begin = next(iter(_requests(probe, 0x02) + _requests(probe, 0x10)))[0]
     at = int.from_bytes(begin[12:16], "little")
     blocks = _requests(probe, 0x03)
@@ -91,8 +91,7 @@ def _at(now: bytes, offset: int, seed: int, length: int = 0x400) -> bool:
 
 
 def _tail_pages(now: bytes, was: bytes, start: int) -> list[str]:
-    pages = [hex(at) for at in range(start, 0x3_0000, PAGE) if was[at : at + PAGE] != now[at : at + PAGE]]
-    return pages
+    return [hex(at) for at in range(start, 0x3_0000, PAGE) if was[at : at + PAGE] != now[at : at + PAGE]]
 
 
 def _shortened(pages: list[str], head: int) -> list[str]:
@@ -136,10 +135,8 @@ def _found(key: str, probe: dict[str, Any], was: bytes, now: bytes) -> Any:
         case "last":
             return _at(now, 0x3F_FC00, 0)
         case "data_ok":
-            size = 0x9000 if "n_changed_pages" in probe["result"] else 0x400
-            return now[0x1_0000 : 0x1_0000 + size] == bytes(
-                a & b for a, b in zip(was[0x1_0000:], next(i for i in IMAGES[::2] if len(i) == size), strict=False)
-            ) or now[0x1_0000 : 0x1_0000 + size] == next(i for i in IMAGES[::2] if len(i) == size)
+            image = window if "n_changed_pages" in probe["result"] else IMAGES[0]
+            return now[0x1_0000 : 0x1_0000 + len(image)] == image
         case "pages_after_data_changed":
             return _shortened(_tail_pages(now, was, 0x1_9000), 4)
         case "n_changed_pages":

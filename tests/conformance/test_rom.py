@@ -1,6 +1,7 @@
 """Every recorded probe of the ROM, played to each arm and compared byte for byte.
 
-Vector files: rom_sync, rom_slip, rom_opcodes, rom_reg, rom_mem, rom_flash, rom_defl, rom_misc (rom_boot is in test_boot).
+Vector files: rom_sync, rom_slip, rom_opcodes, rom_reg, rom_mem, rom_flash, rom_defl, rom_misc (rom_boot is in
+test_boot).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ SYNC = bytes.fromhex("c000082400000000000707122055555555555555555555555555555555
 READ_MAGIC = bytes.fromhex("c0000a04000000000000100040c0")
 
 LOST_FIRST_BURST = {"sync_after_c0_run_8_pause"}
-"""Probes whose recording shows fact 8: both runs lost the first SYNC, as the ROM looked at the other UART when it came. They are
-played to a chip that is deaf at that moment."""
+"""Probes whose recording shows fact 8: both runs lost the first SYNC, as the ROM looked at the other UART when it came.
+They are played to a chip that is deaf at that moment."""
 
 SYNC_TRIES = 3
 """How often the recorder repeated a first SYNC that a fresh chip did not answer (README, Schema)."""
@@ -64,6 +65,33 @@ def test_rom_answers_as_recorded(arm: ModelArm, probe: dict[str, Any]) -> None:
         return
     assert [part.hex() for part in heard] == [part.hex() for part in recorded]
     flash_checks.verify(arm.flash, probe)
+
+
+DEAF_MOMENTS = {
+    "sync_payload_short_35": (200, 100),
+    "sync_size_ffff": (200, 100),
+    "sync_after_one_c0": (200, 100),
+    "sync_after_zeros_1000": (500, 100),
+    "sync_after_zeros_1000_pause": (200, 100),
+    "sync_after_55_1000": (800, 400),
+    "sync_after_db_pause": (400, 200),
+    "sync_after_c0_db_pause": (400, 300),
+    "sync_after_random500_any_pause": (400, 300),
+}
+"""Probes of which some runs went otherwise, with a period and a deaf time in milliseconds at which the model does the same."""
+
+
+@pytest.mark.parametrize("name", DEAF_MOMENTS)
+def test_runs_that_went_otherwise_are_what_a_deaf_moment_makes(arm: ModelArm, name: str) -> None:
+    probe = next(probe for probe in oracle.probes("rom_sync") if probe["name"] == name)
+    period_ms, deaf_ms = DEAF_MOMENTS[name]
+    heard = play(arm.polling(period_ms=period_ms, deaf_ms=deaf_ms), probe)
+    assert [part.hex() for part in heard] in probe["other_runs"]
+
+
+def test_only_the_byte_by_byte_sync_has_other_runs_that_are_not_reproduced() -> None:
+    others = {probe["name"] for probe in oracle.probes("rom_sync") if probe.get("other_runs")}
+    assert others - set(DEAF_MOMENTS) == {"sync_byte_by_byte"}
 
 
 def _times(text: str) -> bytes:

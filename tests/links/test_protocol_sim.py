@@ -75,9 +75,10 @@ def test_an_unknown_name_is_a_missing_file(echo: Decoy) -> None:
 
 
 def test_a_port_held_exclusively_cannot_be_opened_twice(echo: Decoy) -> None:
-    with serial.serial_for_url("sim://loop", exclusive=True):
-        with pytest.raises(serial.SerialException, match="exclusively lock"):
-            serial.serial_for_url("sim://loop")
+    port = serial.serial_for_url("sim://loop", exclusive=True)
+    with pytest.raises(serial.SerialException, match="exclusively lock"):
+        serial.serial_for_url("sim://loop")
+    port.close()
     serial.serial_for_url("sim://loop").close()
 
 

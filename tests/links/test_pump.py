@@ -73,6 +73,7 @@ def test_at_full_pace_an_answer_comes_at_once() -> None:
 def test_at_full_pace_a_board_that_chatters_keeps_its_rhythm() -> None:
     wall, client = Wall(), Client()
     pump = Pump(Decoy("gps"), client, pace=Pace.MAX, clock=wall)
+    pump.step()
     wall.now += S
     pump.step()
     once = client.heard
@@ -125,8 +126,10 @@ def test_what_a_client_does_not_take_waits_and_then_is_lost() -> None:
 def test_what_was_kept_for_a_client_is_dropped_when_it_leaves() -> None:
     wall, client = Wall(), Client(takes=0)
     pump = Pump(Decoy("gps"), client, clock=wall)
+    pump.step()
     wall.now += S
     pump.step()
+    assert dict(pump.interests())[client.data_descriptor] & select.POLLOUT
     client.events += [HostClose(), HostOpen()]
     client.takes = 1 << 20
     pump.step()

@@ -1,14 +1,16 @@
 """How the ROM inflates: a ring of 32 KiB, written to flash as a whole, and a decoder that makes up missing input.
 
-Each block goes to the decoder as long as it takes bytes. Whenever 32 KiB have come out, the ring is handed on as one window; with
-the last announced block it is handed on once more, whatever it holds by then, so an image's tail is followed by what older output
-left there. In the last block the decoder is told that no more will come: it then reads zeros for ever, except inside a stored
-block, where it gives up. Input behind the end of the stream is never taken, and the ROM waits for that without end.
+Each block goes to the decoder as long as it takes bytes. Whenever 32 KiB have come out, the ring is handed on as one
+window; with the last announced block it is handed on once more, whatever it holds by then, so an image's tail is
+followed by what older output left there. In the last block the decoder is told that no more will come: it then reads
+zeros for ever, except inside a stored block, where it gives up. Input behind the end of the stream is never taken, and
+the ROM waits for that without end.
 
-Decoding is zlib's. Where the ROM's decoder is more lenient (distances that reach behind the start of the stream, unused code
-words) this model reports a broken stream.
+Decoding is zlib's. Where the ROM's decoder is more lenient (distances that reach behind the start of the stream, unused
+code words) this model reports a broken stream.
 
-Source: oracle facts 42 to 46, rom_defl.json. Fidelity: recorded; what the window holds after a broken stream is derived.
+Source: oracle facts 42 to 46, rom_defl.json. Fidelity: recorded; what the window holds after a broken stream is
+derived.
 """
 
 from __future__ import annotations

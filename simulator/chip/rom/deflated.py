@@ -56,7 +56,8 @@ def data(rom: RomState) -> int:
 
 
 def end(rom: RomState) -> int:
-    """FLASH_DEFL_END: flag (0 resets the chip); refused while blocks are missing. Unlike FLASH_END it stays in the loop.
+    """FLASH_DEFL_END: flag (0 resets the chip); refused while blocks are missing. Unlike FLASH_END it stays in the
+    loop.
 
     Source: oracle fact 47, rom_defl.json defl_end_early, defl_end_without_begin.
     """

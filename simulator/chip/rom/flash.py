@@ -75,8 +75,8 @@ def data(rom: RomState) -> int:
 def end(rom: RomState) -> int:
     """FLASH_END: flag (0 resets the chip). The ROM leaves its loop in any case but a complete write with flag 0.
 
-    Source: oracle fact 37, rom_flash.json flash_end_*, flash_begin_0_end_0. Fidelity: recorded; that an END without any BEGIN
-    is refused for want of one, and not of blocks, is derived.
+    Source: oracle fact 37, rom_flash.json flash_end_*, flash_begin_0_end_0. Fidelity: recorded; that an END without any
+    BEGIN is refused for want of one, and not of blocks, is derived.
     """
     soc = rom.soc
     transfer = rom.transfer
@@ -107,7 +107,8 @@ def reboot(rom: RomState) -> int:
 def attach(rom: RomState) -> int:
     """SPI_ATTACH: pin configuration (0: the default pins).
 
-    Source: oracle fact 40. Fidelity: guessed that other pins than the default ones lead to no flash; recorded is only the answer.
+    Source: oracle fact 40. Fidelity: guessed that other pins than the default ones lead to no flash; recorded is only
+    the answer.
     """
     spi = rom.soc.spi
     spi.attached = not rom.soc.config.needs_attach or not rom.word(0)
@@ -154,8 +155,8 @@ def digest(rom: RomState) -> int:
 def read(rom: RomState) -> int:
     """READ_FLASH: offset, length up to 64. The answer always holds 64 bytes; what was not read now is older.
 
-    Source: oracle fact 39, rom_flash.json read_flash_0e, read_flash_0e_first. Fidelity: recorded; guessed that a length that is no
-    multiple of four overwrites as many old bytes as were read.
+    Source: oracle fact 39, rom_flash.json read_flash_0e, read_flash_0e_first. Fidelity: recorded; guessed that a length
+    that is no multiple of four overwrites as many old bytes as were read.
     """
     rom.data_length = READ_LENGTH
     offset, length = rom.word(0), rom.word(1)

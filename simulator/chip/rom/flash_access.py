@@ -1,8 +1,9 @@
 """The ROM's own flash routines: what they refuse, and what they do without saying so.
 
-They believe in the geometry that SPI_SET_PARAMS stored (2 MiB before), not in the part that is soldered on. Beyond the believed end
-nothing is touched; beyond the real end addresses wrap, as the part ignores the upper bits. Programs want a multiple of four as
-address, reads are rounded up to four bytes. An unreachable flash (no SPI_ATTACH on silicon) reads as ones and can't be erased.
+They believe in the geometry that SPI_SET_PARAMS stored (2 MiB before), not in the part that is soldered on. Beyond the
+believed end nothing is touched; beyond the real end addresses wrap, as the part ignores the upper bits. Programs want a
+multiple of four as address, reads are rounded up to four bytes. An unreachable flash (no SPI_ATTACH on silicon) reads
+as ones and can't be erased.
 
 Source: oracle facts 33, 34, 38, 39; rom_flash.json flash_erase_extent_*, md5_ranges, flash_unaligned_offset_2,
 flash_write_over_end. Fidelity: recorded; wrapping from data sheets; the unreachable flash guessed.

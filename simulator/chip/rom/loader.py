@@ -1,11 +1,13 @@
 """The ROM loader's main loop: bytes in, one command at a time, answers out.
 
-The CPU does one thing at a time. While it works, or waits for room in its transmit FIFO, the interrupt puts what arrives into a
-ring of 256 bytes without looking whether the ring is full: when the loop comes back, the number of bytes modulo 256 is there, and
-these are the newest ones. The loop takes bytes until a frame is complete, runs it, answers, and goes on.
+The CPU does one thing at a time. While it works, or waits for room in its transmit FIFO, the interrupt puts what
+arrives into a ring of 256 bytes without looking whether the ring is full: when the loop comes back, the number of bytes
+modulo 256 is there, and these are the newest ones. The loop takes bytes until a frame is complete, runs it, answers,
+and goes on.
 
-Source: oracle facts 3 to 8, 21, 30 to 32. Fidelity: recorded; times are configuration. Simplified: of a chunk that is still on the
-wire when the loop comes back, the bytes that have arrived don't count for the overflow of what came before it.
+Source: oracle facts 3 to 8, 21, 30 to 32. Fidelity: recorded; times are configuration. Simplified: of a chunk that is
+still on the wire when the loop comes back, the bytes that have arrived don't count for the overflow of what came before
+it.
 """
 
 from __future__ import annotations
@@ -126,7 +128,8 @@ class RomLoader:
     def _polled(self, chunk: Chunk, data: bytes) -> bytes:
         """Drop the bytes that arrive while the ROM looks at UART1.
 
-        Source: oracle fact 8. Fidelity: recorded that it happens to some 5 % of the first SYNCs; period and length are guessed.
+        Source: oracle fact 8. Fidelity: recorded that it happens to some 5 % of the first SYNCs; period and length are
+        guessed.
         """
         times = self._soc.config.times
         kept: list[bytes] = []

@@ -1,6 +1,7 @@
 """SYNC, READ_REG, WRITE_REG and CHANGE_BAUDRATE.
 
-Source: oracle facts 4, 15, 20, 23, 41; rom_sync.json, rom_reg.json, rom_misc.json. Fidelity: recorded, where not stated otherwise.
+Source: oracle facts 4, 15, 20, 23, 41; rom_sync.json, rom_reg.json, rom_misc.json. Fidelity: recorded, where not stated
+otherwise.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ MAX_ENTRIES = (BUFFER_SIZE - BODY) // ENTRY_LENGTH
 
 _WORD = 0xFFFF_FFFF
 _CRYSTAL_STEP = 4096
-"""Resolution in hertz with which the ROM knows its crystal. Source: derived from rom_misc.json baud_*, which fit 25 997 312 Hz."""
+"""Resolution in hertz with which the ROM knows its crystal. Source: derived from rom_misc.json baud_*, which fit 25 997
+312 Hz."""
 
 
 def sync(rom: RomState) -> int:
@@ -39,7 +41,8 @@ def read(rom: RomState) -> int:
 def write(rom: RomState) -> int:
     """WRITE_REG: entries of address, value, mask and delay in microseconds; as many as the size field holds.
 
-    Fidelity: recorded up to three entries; entries beyond the receive buffer are taken as zeros, so the first of them is fatal.
+    Fidelity: recorded up to three entries; entries beyond the receive buffer are taken as zeros, so the first of them
+    is fatal.
     """
     memory = rom.soc.memory
     busy = 0
@@ -86,8 +89,8 @@ def divider_word(sixteenths: int) -> int:
 def follow_divider(soc: Soc) -> None:
     """Keep UART0's rate in step with stores to UART_CLKDIV from now on.
 
-    The rate at which UART0 works now belongs to the divider that is set now; where the recording has a constant there, as in the
-    oracle's chip, that takes the crystal's place.
+    The rate at which UART0 works now belongs to the divider that is set now; where the recording has a constant there,
+    as in the oracle's chip, that takes the crystal's place.
 
     Source: rom_reg.json write_reg_clkdiv.
     """

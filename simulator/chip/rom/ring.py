@@ -1,7 +1,7 @@
 """The ring between the UART interrupt and the ROM's loop.
 
-Two indices modulo 256 and no check: after 256 bytes that nobody took the ring looks empty again. What is found later is the number
-of bytes put in, modulo 256, and the newest ones, as they overwrote the others.
+Two indices modulo 256 and no check: after 256 bytes that nobody took the ring looks empty again. What is found later is
+the number of bytes put in, modulo 256, and the newest ones, as they overwrote the others.
 
 Source: oracle fact 32, rom_misc.json pipe_md5_then_420_bytes. Fidelity: recorded.
 """

@@ -1,9 +1,10 @@
 """How the ROM cuts its input into frames, with all its oddities.
 
-Outside a frame everything up to a C0 is dropped. The C0 opens a frame; further ones before the first byte are ignored. The next
-C0 closes it, so each frame needs an opening delimiter of its own. Inside, DB DC and DB DD are the usual escapes and DB before
-anything else is just dropped, even before a C0, which then belongs to the frame. Bytes go straight into one buffer of 8192 bytes
-that is never cleared and never overrun: what does not fit is dropped, what is not overwritten stays.
+Outside a frame everything up to a C0 is dropped. The C0 opens a frame; further ones before the first byte are ignored.
+The next C0 closes it, so each frame needs an opening delimiter of its own. Inside, DB DC and DB DD are the usual
+escapes and DB before anything else is just dropped, even before a C0, which then belongs to the frame. Bytes go
+straight into one buffer of 8192 bytes that is never cleared and never overrun: what does not fit is dropped, what is
+not overwritten stays.
 
 The work is done by `find` and `replace` on whole pieces; only frames with broken escapes take a slower way.
 

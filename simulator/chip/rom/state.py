@@ -1,7 +1,8 @@
 """What the ROM's loader remembers between two commands, and the answer it builds.
 
-Nearly everything odd about the ROM's answers is memory that is not cleared: one buffer for requests, one for answers, one pair of
-status bytes, one value word. The commands work on this state through small helpers, so that each oddity has one place.
+Nearly everything odd about the ROM's answers is memory that is not cleared: one buffer for requests, one for answers,
+one pair of status bytes, one value word. The commands work on this state through small helpers, so that each oddity has
+one place.
 
 Source: oracle facts 13, 18 to 21, 28. Fidelity: recorded, where not stated otherwise.
 """
@@ -122,7 +123,8 @@ class RomState:
     def next_block(self, transfer: Transfer, *, multiple_of: int = 1) -> bytes | None:
         """Check the data command in the buffer and take its number.
 
-        The number is taken before the checksum is looked at, so that a damaged block can't be sent again under its number.
+        The number is taken before the checksum is looked at, so that a damaged block can't be sent again under its
+        number.
 
         Args:
             transfer: What it belongs to.

@@ -95,8 +95,8 @@ class FlashAccess:
         return at
 
     def erase_range(self, offset: int, length: int, at: int) -> int:
-        """Erase whole sectors and wait for the end of it."""
-        end = offset + length
+        """Erase whole sectors and wait for the end of it; a range longer than any chip wraps once at most."""
+        end = offset + min(length, DEFAULT_SIZE)
         while offset < end:
             unit = BLOCK if offset % BLOCK == 0 and end - offset >= BLOCK else SECTOR
             at = self.erase_unit(offset, unit, at)

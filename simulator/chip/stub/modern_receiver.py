@@ -11,7 +11,7 @@ Fidelity: recorded with all of a burst in one batch. Guessed: batch size and sil
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from flashcore.protocol.slip import END, ESC, ESC_END, ESC_ESC
 
@@ -25,29 +25,38 @@ CAPACITY = 0x4100
 """Longest frame, in decoded bytes. Source: slip_long_4100 (dropped within its last 9 bytes), slip_long_4040 (taken)."""
 
 
+class Owner(Protocol):
+    """The main loop, as the receiver sees it."""
+
+    def frame_complete(self, frame: bytes) -> None:
+        """Keep `frame` until it can be taken; `ModernReceiver.release` must be called then."""
+        ...
+
+    def batch_ended(self) -> None:
+        """The interrupt handler has returned while a frame waits: take it if there is nothing else to do."""
+        ...
+
+
 class ModernReceiver:
     """Bytes with their times in, frames out.
 
     Args:
-        complete: Called with each frame; the receiver is blind from then until `release`.
-        busy: Whether the main loop cannot take a frame now.
+        owner: Who takes the frames.
     """
 
-    def __init__(self, complete: Callable[[bytes], None], busy: Callable[[], bool]) -> None:
-        self._complete = complete
-        self._busy = busy
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._frame = bytearray()
         self._inside = False
         self._escaping = False
-        self._blind = False
-        self._waiting = False
+        self._dropping = False
+        self._held = False
         self._count = 0
         self._last_ns = -1
 
     def release(self) -> None:
         """The main loop has taken the frame: look for the next."""
-        self._waiting = False
-        self._blind = False
+        self._held = False
 
     def feed(self, data: bytes, first_ns: int, byte_ns: int) -> None:
         """Take bytes.
@@ -60,85 +69,83 @@ class ModernReceiver:
         if not data:
             return
         at_once = not byte_ns
-        if first_ns != self._last_ns if at_once else first_ns - self._last_ns > SILENCE_BYTES * byte_ns:
+        if first_ns - self._last_ns > SILENCE_BYTES * byte_ns:
             self._begin_batch()
         self._last_ns = first_ns + byte_ns * (len(data) - 1)
         while data:
-            if self._blind:
-                left = len(data) if at_once else BATCH - self._count
-                self._pass(min(left, len(data)))
+            if self._dropping or self._held:
+                left = len(data) if at_once else min(len(data), BATCH - self._count)
                 data = data[left:]
-                if data:
-                    self._begin_batch()
-                    if self._blind:
-                        self._pass(len(data))
-                        return
-                continue
-            data = self._take(data)
+                self._pass(left, at_once=at_once)
+                if data and self._held:
+                    self._pass(len(data), at_once=at_once)
+                    return
+            else:
+                data = self._look(data, at_once=at_once)
 
     def _begin_batch(self) -> None:
         self._count = 0
-        if self._blind and not (self._waiting and self._busy()):
-            self._blind = False
+        self._dropping = False
+        if self._held:
+            self._owner.batch_ended()
 
-    def _pass(self, count: int) -> None:
-        self._count = (self._count + count) % BATCH
-        if not self._count and self._blind and not (self._waiting and self._busy()):
-            self._blind = False
+    def _pass(self, count: int, *, at_once: bool) -> None:
+        """Count bytes towards the batch, and end it where they fill it."""
+        if at_once:
+            return
+        self._count += count
+        if self._count >= BATCH:
+            rest = self._count % BATCH
+            self._begin_batch()
+            self._count = rest
 
-    def _take(self, data: bytes) -> bytes:
+    def _look(self, data: bytes, *, at_once: bool) -> bytes:
         """Take bytes up to the next C0 or error; return those behind it."""
         body, end, rest = data.partition(END)
-        taken = len(body) + len(end)
         if self._inside and body:
-            good = self._store(body)
-            if good is not None:
-                self._pass(min(good, len(data)))
+            broken = self._store(body)
+            if broken is not None:
+                self._pass(broken, at_once=at_once)
                 self._drop()
-                return data[good:]
-        self._pass(taken)
-        if not end:
-            return b""
-        if not self._inside:
-            self._inside = True
-            return rest
-        self._inside = False
-        if self._escaping:
-            self._drop()
-        elif self._frame:
-            frame = bytes(self._frame)
-            self._frame.clear()
-            self._blind = self._waiting = True
-            self._complete(frame)
-            if not self._count and not self._busy():
-                self._blind = False
+                return data[broken:]
+        self._pass(len(body) + len(end), at_once=at_once)
+        if end:
+            if self._inside and self._escaping:
+                self._drop()
+            elif self._inside and self._frame:
+                self._inside = False
+                frame = bytes(self._frame)
+                self._frame.clear()
+                self._held = self._dropping = True
+                self._owner.frame_complete(frame)
+            else:
+                self._inside = not self._inside
         return rest
 
     def _store(self, body: bytes) -> int | None:
-        """Unescape into the frame; return None, or how many bytes were read when it broke."""
-        at = 0
+        """Unescape into the frame; return None, or how many bytes were read when it broke (at least 1)."""
+        read = 0
         if self._escaping:
             if body[0] not in b"\xdc\xdd":
                 return 1
             self._frame += END if body[0] == 0xDC else ESC
             self._escaping = False
-            at = 1
+            read = 1
             body = body[1:]
         if ESC in body:
             self._escaping = body.endswith(ESC)
             whole = body[:-1] if self._escaping else body
             if whole.count(ESC) != whole.count(ESC_END) + whole.count(ESC_ESC):
-                pieces = whole.replace(ESC_END, b"..").replace(ESC_ESC, b"..")
-                return at + pieces.index(ESC) + 2
+                pairs_gone = whole.replace(ESC_END, b"..").replace(ESC_ESC, b"..")
+                return read + pairs_gone.index(ESC) + 2
             body = whole.replace(ESC_END, END).replace(ESC_ESC, ESC)
         self._frame += body
         excess = len(self._frame) - CAPACITY
         if excess > 0:
-            return at + max(1, len(body) - excess + 1)
+            return read + max(1, len(body) - excess + 1)
         return None
 
     def _drop(self) -> None:
         self._frame.clear()
         self._inside = self._escaping = False
-        self._blind = True
-        self._waiting = False
+        self._dropping = True
