@@ -78,7 +78,8 @@ def measure(setup: Setup) -> Table:
     for chunk in setup.chunks:
         chunks = list(workload.pieces(stream, chunk))
         contenders[f"decode {chunk}"] = {
-            name: _decode_sampler(decode, chunks, packets, least_s) for name, decode in ((OURS, _decode), (SLIPLIB, _decode_sliplib))
+            name: _decode_sampler(decode, chunks, packets, least_s)
+            for name, decode in ((OURS, _decode), (SLIPLIB, _decode_sliplib))
         }
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as probes:
@@ -119,7 +120,8 @@ class Probe:
     def sample(self, figure: str) -> float:
         """Measure `figure` once."""
         process = self._process
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(figure + "\n")
         answer = process.stdout.readline()
         if not answer:
@@ -137,7 +139,9 @@ class Probe:
         self._process.communicate()
 
 
-def _decode_sampler(decode: Callable[[list[bytes]], list[bytes]], chunks: list[bytes], packets: list[bytes], least_s: float) -> Sampler:
+def _decode_sampler(
+    decode: Callable[[list[bytes]], list[bytes]], chunks: list[bytes], packets: list[bytes], least_s: float
+) -> Sampler:
     if decode(chunks) != packets:
         raise AssertionError(f"{decode.__name__} loses or changes packets in pieces of {len(chunks[0])} bytes")
     size = sum(map(len, chunks)) / 1e6

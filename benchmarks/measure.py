@@ -187,5 +187,8 @@ def _number(value: float) -> str:
 
 def _aligned(cells: Iterable[str], widths: Sequence[int]) -> str:
     numbers = {1, 4, 5}
-    padded = (cell.rjust(width) if index in numbers else cell.ljust(width) for index, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+    padded = (
+        cell.rjust(width) if index in numbers else cell.ljust(width)
+        for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
     return "  ".join(padded).rstrip()

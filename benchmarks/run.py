@@ -58,7 +58,9 @@ BENCHMARKS: dict[str, Callable[[], Table]] = {"codec": codec, "session": session
 def main() -> int:
     """Run what the command line asks for and return the exit code."""
     parser = argparse.ArgumentParser(description="Benchmarks, each figure beside a named baseline measured in the same run.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(BENCHMARKS)}; all of them by default")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"which to run: {', '.join(BENCHMARKS)}; all of them by default"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the tables there as well")
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in BENCHMARKS]
@@ -76,7 +78,11 @@ def main() -> int:
     missed = [f"{table.name}: {row.figure} beside {row.baseline}" for table in tables for row in table.rows if not row.met]
     print(*([f"missed: {text}" for text in missed] or ["all targets are met"]), sep="\n")
     if options.json:
-        found = {"python": platform.python_version(), "machine": platform.machine(), "tables": [table.as_json() for table in tables]}
+        found = {
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "tables": [table.as_json() for table in tables],
+        }
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 1 if missed else 0
 

@@ -37,7 +37,7 @@ def code_like(size: int, seed: int = SEED) -> bytes:
     length = 0
     while length < size:
         routine = b"".join(
-            instruction if dice.random() < 0.6 else instruction[:2] + dice.randbytes(1)
+            instruction if dice.random() < 0.75 else instruction[:2] + dice.randbytes(1)
             for instruction in dice.choices(stock, usual, k=160)
         )
         literals = struct.pack("<8I", *(0x3FFB0000 + 4 * dice.randrange(0x4000) for _ in range(8)))

@@ -1,6 +1,8 @@
 """Time the SLIP codec and the checksum of the esptool in this interpreter's environment.
 
-Run by `benchmarks/codec.py` in environments that have nothing of this project, so it imports esptool and the standard library only.
+Run by `benchmarks/codec.py` in environments that have nothing of this project, so it imports esptool and the standard
+library only.
+
 Usage: esptool_codec.py BLOCKS BLOCK_SIZE STREAM PACKETS LEAST_S, where BLOCKS and STREAM are files. For each line of standard
 input, `encode`, `checksum` or `decode CHUNK`, it prints one line of JSON: the rate in MB per second of CPU time, and a digest
 of what was decoded.
@@ -29,7 +31,7 @@ class FakePort:
         self._chunks = iter(chunks)
         self.written = 0
 
-    def inWaiting(self) -> int:  # noqa: N802 - the name that esptool calls
+    def inWaiting(self) -> int:
         return 0
 
     def read(self, size: int) -> bytes:

@@ -166,7 +166,7 @@ class Demo:
         as_there = Check(
             holds=not found.difference and finished.status != 0,
             text=found.difference
-            or f"all {len(found.lines)} lines are those of the thread, in its order, with nothing between",
+            or f"all {len(found.lines)} lines are the thread's, with none between (MAC and number of dots aside)",
         )
         self.verdict("output", as_there)
         fired = Check(holds=finished.fired > 0, text=f"struck {finished.fired} times")

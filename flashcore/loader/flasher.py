@@ -23,6 +23,7 @@ from flashcore.chips.esp32 import Crystal, Silicon, crystal, identify
 from flashcore.errors import CancelledError, DoesNotFitError, LinesUnsupportedError, PortLostError, UsageError
 from flashcore.image import ImageWarning, Region, check
 from flashcore.loader import reader, reset
+from flashcore.loader.base import Loader
 from flashcore.loader.connect import After
 from flashcore.loader.progress import Closed, Finding, OnEvent, RegionDone, RegionStarted, Verified, ignore
 from flashcore.loader.target import ROM_BAUDRATE, Options, Target
@@ -133,11 +134,10 @@ class Flasher:
             TransferError: It does not answer, or its flash chip does not.
         """
         target, chip = self._target, self._target.chip
-        loader = target.loader
-        silicon = self._silicon()
+        silicon = target.insist(_silicon)
         if not silicon.mac_valid:
-            silicon = self._silicon()
-        divider = loader.read_reg(chip.uart_clock_divider)
+            silicon = target.insist(_silicon)
+        divider = target.insist(lambda loader: loader.read_reg(chip.uart_clock_divider))
         size = target.flash_size()
         return ChipInfo(
             chip=chip,
@@ -147,11 +147,6 @@ class Flasher:
             flash_size=size,
             loader=target.loader.name,
         )
-
-    def _silicon(self) -> Silicon:
-        loader, chip = self._target.loader, self._target.chip
-        words = [loader.read_reg(chip.efuse_base + 4 * index) for index in range(chip.efuse_words)]
-        return identify(words, loader.read_reg(chip.apb_date_register))
 
     def check(self, regions: Sequence[Region], *, force: bool = False) -> list[ImageWarning]:
         """Refuse regions that cannot work on this chip, before anything is written; return what is odd about the others.
@@ -251,9 +246,9 @@ class Flasher:
         session.emit(RegionStarted(action="erase", offset=start, size=length, on_wire=0))
         try:
             if whole:
-                self._target.loader.erase_all(flash_size)
+                self._target.insist(lambda loader: loader.erase_all(flash_size))
             elif length:
-                self._target.loader.erase(start, length)
+                self._target.insist(lambda loader: loader.erase(start, length))
         except KeyboardInterrupt:
             raise CancelledError(
                 f"stopped while erasing; flash from 0x{start:x} to 0x{start + length:x} is partly erased"
@@ -322,3 +317,9 @@ class Flasher:
                 hint="check address and size",
                 context={"offset": offset, "size": size, "flash_size": self.flash_size},
             )
+
+
+def _silicon(loader: Loader) -> Silicon:
+    chip = loader.chip
+    words = [loader.read_reg(chip.efuse_base + 4 * index) for index in range(chip.efuse_words)]
+    return identify(words, loader.read_reg(chip.apb_date_register))

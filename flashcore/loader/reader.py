@@ -1,7 +1,8 @@
 """Reading flash so that what arrives is what is there.
 
-A stub sends chunks with its own MD5 behind each, the ROM 64 bytes at a time without any; both are checked once more by the
-MD5 that the loader computes over the chunk in flash. A chunk that does not fit is read again, whatever the reason.
+A stub sends chunks with its own MD5 behind each, the ROM 64 bytes at a time without any. Neither tells whether the loader
+understood the right address, so each chunk is checked by a second question, the MD5 over the same range. A chunk that does not
+fit is read again, whatever the reason.
 """
 
 from __future__ import annotations
@@ -9,17 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from flashcore.errors import (
-    ChipResetError,
-    DeadlineExceededError,
-    DeviceError,
-    FlashcoreError,
-    RemoteProtocolError,
-    TransferError,
-)
+from flashcore.errors import ChipResetError, FlashcoreError, TransferError
 from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted
 from flashcore.loader.stub import StubLoader
-from flashcore.loader.target import Target
+from flashcore.loader.target import RECOVERABLE, Target
 from flashcore.port import NS_PER_S
 
 _SMALL_CHUNK = 0x1000
@@ -41,7 +35,7 @@ def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
         length = min(largest, size - done)
         try:
             data = _chunk(target, offset + done, length)
-        except (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError, TransferError) as failure:
+        except (*RECOVERABLE, TransferError) as failure:
             failures += 1
             if failures > policy.stalls:
                 raise _hopeless(failure, offset + done) from failure
@@ -68,7 +62,7 @@ def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
 def _chunk(target: Target, offset: int, size: int) -> bytes:
     data = b"".join(target.loader.read_flash(offset, size))
     target.session.clear_recent()
-    if not target.loader.is_stub and hashlib.md5(data, usedforsecurity=False).digest() != target.loader.md5(offset, size):
+    if hashlib.md5(data, usedforsecurity=False).digest() != target.loader.md5(offset, size):
         raise TransferError(f"flash read at 0x{offset:x} was damaged on the way")
     return data
 

@@ -8,7 +8,9 @@ does not work leaves the old one, and each such step down is a finding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from flashcore.chips import MAGIC_REGISTER, ChipSpec, by_magic
 from flashcore.errors import (
@@ -19,6 +21,7 @@ from flashcore.errors import (
     DeviceError,
     FlashcoreError,
     PortError,
+    RemoteProtocolError,
     TransferError,
 )
 from flashcore.loader import stub, stub_image
@@ -37,7 +40,12 @@ from flashcore.protocol.exchange import Dialect
 ROM_BAUDRATE = 115200
 """Rate at which a chip is met after a reset; the ROM adapts to others, its banner does not."""
 
+RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError)
+"""What does not end a session at once."""
+
 _BRING_UP_TRIES = 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,20 +156,40 @@ class Target:
             TransferError: No flash chip answers.
         """
         if self._flash_size is None:
-            loader = self.loader
-            loader.attach()
-            jedec_id = loader.flash_id()
-            size = self.options.flash_size or flash_size(jedec_id)
-            if size is None:
-                jedec_id = loader.flash_id()
-                size = flash_size(jedec_id)
-            if size is None:
-                raise _no_flash(jedec_id)
-            size = min(size, loader.chip.max_flash_size)
-            loader.set_flash_size(size)
+            jedec_id, size = self.insist(self._measure_flash)
             self._flash_size, self._jedec_id = size, jedec_id
             self.session.emit(FlashFound(jedec_id=jedec_id, size=size))
         return self._flash_size
+
+    def _measure_flash(self, loader: Loader) -> tuple[int, int]:
+        loader.attach()
+        jedec_id = loader.flash_id()
+        size = self.options.flash_size or flash_size(jedec_id)
+        if size is None:
+            jedec_id = loader.flash_id()
+            size = flash_size(jedec_id)
+        if size is None:
+            raise _no_flash(jedec_id)
+        size = min(size, loader.chip.max_flash_size)
+        loader.set_flash_size(size)
+        return jedec_id, size
+
+    def insist(self, question: Callable[[Loader], T]) -> T:
+        """Return the answer to a question that may be asked again, getting the chip back in between where that is needed.
+
+        Raises:
+            DeviceError: The loader refuses each time.
+            DeadlineExceededError: It gives no answer.
+            TransferError: The chip does not come back.
+        """
+        for left in reversed(range(self.policy.ask_tries)):
+            try:
+                return question(self.loader)
+            except RECOVERABLE as failure:
+                if not left:
+                    raise
+                self.recover(failure)
+        raise AssertionError("the last try returns or raises")
 
     @property
     def jedec_id(self) -> int:

@@ -10,24 +10,15 @@ write goes on from there with a new BEGIN. The same bisection repairs a region w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from flashcore.chips import SECTOR_SIZE
-from flashcore.errors import (
-    ChipResetError,
-    DeadlineExceededError,
-    DeviceError,
-    FlashcoreError,
-    RemoteProtocolError,
-    TransferError,
-    VerifyError,
-)
+from flashcore.errors import DeadlineExceededError, DeviceError, FlashcoreError, TransferError, VerifyError
 from flashcore.image import Region
 from flashcore.loader.base import Loader
 from flashcore.loader.plan import Mode, Part, pad, plan_rom, plan_stub
 from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted, Verified
-from flashcore.loader.target import Target
+from flashcore.loader.target import RECOVERABLE, Target
 from flashcore.port import NS_PER_S
 from flashcore.protocol import commands
 from flashcore.protocol.opcodes import Opcode, RomStatus, StubStatus
@@ -38,9 +29,6 @@ _COARSE = 0x10000
 _PACE_AT = 2
 _PLAIN_AT = 3
 _OVERHEAD = 26
-
-RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError)
-"""What does not end a write at once."""
 
 
 @dataclass(slots=True)
@@ -294,7 +282,7 @@ class Writer:
         Raises:
             TransferError: The device gives none.
         """
-        return self._insist(lambda loader: loader.md5(offset, size))
+        return self._target.insist(lambda loader: loader.md5(offset, size))
 
     def _differing(self, region: Region, data: bytes) -> list[tuple[int, int]]:
         """Return the ranges of wrong sectors in `data`, neighbours joined."""
@@ -311,16 +299,6 @@ class Writer:
                     else:
                         ranges.append((low, high))
         return ranges
-
-    def _insist(self, question: Callable[[Loader], bytes]) -> bytes:
-        for left in reversed(range(self._target.policy.ask_tries)):
-            try:
-                return question(self._target.loader)
-            except RECOVERABLE as failure:
-                if not left:
-                    raise
-                self._target.recover(failure)
-        raise AssertionError("the last try returns or raises")
 
 
 @dataclass(slots=True)

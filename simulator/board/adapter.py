@@ -116,16 +116,18 @@ class SerialAdapter:
         now = self._kernel.now
         self._observe("h2d", data)
         taps = self.taps.host_to_bridge
-        chunk = Chunk(data, now, 0, self.baudrate)
-        for item in through(taps, chunk) if taps else (chunk,):
-            self._send(item)
+        if taps:
+            for item in through(taps, Chunk(data, now, 0, self.baudrate)):
+                self._send(item.data, item.start_ns, item.baud)
+        else:
+            self._send(data, now, self.baudrate)
         return max(now, self._tx_free_ns - self.spec.tx_buffer * byte_time(self.baudrate))
 
-    def _send(self, item: Chunk) -> None:
-        if not item.data:
+    def _send(self, data: bytes, at_ns: int, baud: int) -> None:
+        if not data:
             return
-        start = max(item.start_ns + self.spec.out_latency_ns, self._tx_free_ns)
-        chunk = Chunk(item.data, start, byte_time(item.baud), item.baud)
+        start = max(at_ns + self.spec.out_latency_ns, self._tx_free_ns)
+        chunk = Chunk(data, start, byte_time(baud), baud)
         self._tx_free_ns = chunk.end_ns
         taps = self.taps.bridge_to_chip
         for sent in through(taps, chunk) if taps else (chunk,):
@@ -181,15 +183,15 @@ class SerialAdapter:
         if not incoming:
             return b""
         horizon = self._horizon()
-        if horizon < incoming[0].start_ns:
-            return b""
         parts: list[bytes] = []
         while incoming and limit:
             chunk = incoming[0]
-            ready = min(chunk.received_by(horizon), limit)
-            if ready <= 0:
+            past = horizon - chunk.start_ns
+            if past < chunk.byte_ns:
                 break
-            if ready == len(chunk.data):
+            size = len(chunk.data)
+            ready = min(past // chunk.byte_ns if chunk.byte_ns else size, size, limit)
+            if ready == size:
                 parts.append(chunk.data)
                 incoming.popleft()
             else:

@@ -90,7 +90,8 @@ class ActiveFault:
 
     def _chosen(self, frame: FrameId, trigger: model.NthFrame | model.Every | model.Chance) -> bool:
         if frame.chosen is None and frame.opcode is not None:
-            frame.chosen = self._choose(frame, frame.opcode, trigger)
+            spent = self.fault.times and self.fired >= self.fault.times
+            frame.chosen = not spent and self._choose(frame, frame.opcode, trigger)
         return bool(frame.chosen)
 
     def _choose(self, frame: FrameId, opcode: int, trigger: model.NthFrame | model.Every | model.Chance) -> bool:

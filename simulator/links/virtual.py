@@ -65,12 +65,11 @@ class VirtualPort:
         drain = device.adapter.drain
         while True:
             data = drain(max_bytes)
-            if data:
+            if data or deadline_ns < device.kernel.now:
                 return data
             upcoming = device.next_deadline()
             if upcoming is None or upcoming > deadline_ns:
-                if deadline_ns > device.kernel.now:
-                    device.advance(deadline_ns)
+                device.advance(deadline_ns)
                 return drain(max_bytes)
             device.advance(upcoming)
 

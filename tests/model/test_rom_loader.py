@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import pairwise
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_short_first_frame_is_not_enough_to_measure_the_rate() -> None:
 def test_edges_of_a_byte_are_its_level_changes_from_idle_to_idle() -> None:
     for byte in range(256):
         levels = [1, 0, *((byte >> bit) & 1 for bit in range(8)), 1]
-        assert EDGES[byte] == sum(a != b for a, b in zip(levels, levels[1:], strict=False))
+        assert EDGES[byte] == sum(a != b for a, b in pairwise(levels))
 
 
 def test_autobaud_is_done_with_the_byte_that_passes_127_edges() -> None:
@@ -205,3 +206,14 @@ def test_a_data_header_says_how_long_the_block_is_not_the_frame() -> None:
     packet = HEADER.pack(0, Opcode.MEM_DATA, 32, checksum(b"abcd")) + DATA_HEADER.pack(4, 0, 0, 0) + b"abcdefgh"
     assert b"".join(chunk.data for chunk in bench.say(encode(packet)))[9] == 0
     assert bench.soc.memory.dump(0x3FFE8000, 8) == b"abcd\0\0\0\0"
+
+
+def test_a_lost_end_delimiter_costs_one_frame_even_when_a_long_one_follows() -> None:
+    bench = Bench(ORACLE)
+    bench.say(SYNC)
+    bench.ask(Opcode.MEM_BEGIN, 0x1800, 1, 0x1800, 0x3FFE0000)
+    block = bytes(range(256)) * 24
+    packet = HEADER.pack(0, Opcode.MEM_DATA, len(block) + 16, checksum(block)) + DATA_HEADER.pack(len(block), 0, 0, 0) + block
+    answers = bench.say(READ_MAGIC[:-1] + encode(packet) + encode(packet))
+    assert [chunk.data[2] for chunk in answers] == [Opcode.READ_REG, Opcode.MEM_DATA]
+    assert answers[1].data[9] == 0

@@ -1,8 +1,9 @@
-"""Whatever is fed to the ROM, and in whatever pieces: no exception, bounded memory, and answers that don't depend on the cuts."""
+"""Whatever is fed to the ROM, in whatever pieces: no exception, bounded memory, the same answers."""
 
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -91,22 +92,22 @@ STREAMS = st.lists(st.just(SYNC) | frames() | st.binary(max_size=60), max_size=8
 
 
 @given(bursts=st.lists(st.tuples(STREAMS, st.lists(st.integers(0, BURST), max_size=6)), min_size=1, max_size=6))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_answers_do_not_depend_on_how_the_stream_is_cut(bursts: list[tuple[bytes, list[int]]]) -> None:
-    runs: list[list[Chunk]] = []
+    runs: list[bytes] = []
     for cut in (False, True):
         soc, kernel, sent = loader()
         feed(soc, kernel, SYNC, [])
         for data, cuts in bursts:
             feed(soc, kernel, data, cuts if cut else [])
-        runs.append(sent)
+        runs.append(b"".join(chunk.data for chunk in sent))
         if isinstance(soc.program, RomLoader):
             assert len(soc.program.state.receiver.buffer) == BUFFER_SIZE
     assert runs[0] == runs[1]
 
 
 @given(data=st.binary(max_size=3_000), autobaud=st.booleans(), cuts=st.lists(st.integers(0, 3_000), max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_after_any_noise_a_reset_brings_the_loader_back(data: bytes, autobaud: bool, cuts: list[int]) -> None:
     soc, kernel, sent = loader(ChipConfig() if autobaud else ORACLE)
     feed(soc, kernel, data + SYNC + data, cuts)
@@ -123,7 +124,7 @@ def test_after_any_noise_a_reset_brings_the_loader_back(data: bytes, autobaud: b
 def test_a_frame_without_end_takes_no_more_than_the_buffer(filler: bytes) -> None:
     receiver = SlipReceiver()
     assert receiver.feed(b"\xc0") == -1
-    for _ in range(50):
+    for _ in range(10):
         assert receiver.feed(filler * 10_000) == -1
     assert receiver.length == BUFFER_SIZE
     assert len(receiver.buffer) == BUFFER_SIZE
@@ -156,12 +157,12 @@ def naive_frames(stream: bytes) -> list[bytes]:
     stream=st.lists(st.sampled_from([0xC0, 0xDB, 0xDC, 0xDD, 0x41]) | st.integers(0, 255), max_size=80).map(bytes),
     cuts=st.lists(st.integers(0, 80), max_size=8),
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_frames_are_cut_as_a_byte_by_byte_reader_cuts_them(stream: bytes, cuts: list[int]) -> None:
     receiver = SlipReceiver()
     found: list[bytes] = []
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         piece = stream[start:end]
         position = 0
         while position < len(piece) and (position := receiver.feed(piece, position)) >= 0:

@@ -35,7 +35,8 @@ REPORTS = LINKS | below("simulator.flashers", "simulator.campaign", "simulator.s
 
 LAYERS: Mapping[str, frozenset[str]] = {
     # The two roots stand for their own `__init__.py` alone: a module without a row of its own is an error.
-    "flashcore": HOST | below("flashcore.loader", "flashcore.ports"),
+    "flashcore": HOST | below("flashcore.exports", "flashcore.loader", "flashcore.ports"),
+    "flashcore.exports": HOST | below("flashcore.loader", "flashcore.ports"),
     "flashcore.__main__": below("flashcore.cli"),
     "flashcore.errors": below(),
     "flashcore.port": below("flashcore.errors"),
@@ -60,6 +61,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.proxy": LINKS,
     "simulator.testing": LINKS,
     "simulator.flashers": LINKS,
+    # It takes both packages along into a flasher's own interpreter, so it must know where they are.
+    "simulator.flashers.virtual_run": LINKS | below("flashcore", "simulator", "simulator.flashers"),
     "simulator.flashers.flashcore": LINKS | below("simulator.flashers", "flashcore.loader"),
     "simulator.campaign": LINKS | below("simulator.flashers"),
     "simulator.scorecard": LINKS | below("simulator.flashers", "simulator.campaign"),

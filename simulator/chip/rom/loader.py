@@ -7,7 +7,7 @@ and goes on.
 
 Source: oracle facts 3 to 8, 21, 30 to 32. Fidelity: recorded; times are configuration. Simplified: of a chunk that is
 still on the wire when the loop comes back, the bytes that have arrived don't count for the overflow of what came before
-it.
+it; a frame that ends in the middle of a chunk is noticed at the chunk's end.
 """
 
 from __future__ import annotations
@@ -69,7 +69,18 @@ class RomLoader:
         soc: The chip it runs on.
     """
 
-    __slots__ = ("_autobaud", "_busy", "_busy_until", "_connected", "_ring", "_soc", "_started_ns", "state")
+    __slots__ = (
+        "_autobaud",
+        "_behind",
+        "_behind_byte_ns",
+        "_busy",
+        "_busy_until",
+        "_connected",
+        "_ring",
+        "_soc",
+        "_started_ns",
+        "state",
+    )
 
     def __init__(self, soc: Soc) -> None:
         self._soc = soc
@@ -77,6 +88,8 @@ class RomLoader:
         """What it remembers; for tests and tools."""
         self._autobaud = Autobaud() if soc.config.autobaud else None
         self._ring = Ring()
+        self._behind = b""
+        self._behind_byte_ns = 0
         self._busy = False
         self._busy_until = 0
         self._connected = False
@@ -103,13 +116,16 @@ class RomLoader:
         if not self._connected and self._soc.config.times.uart_poll and self._soc.strap in POLLING_STRAPS:
             data = self._polled(chunk, data)
         if self._busy:
-            self._ring.push(data)
+            if self._behind:
+                self._behind += data
+            else:
+                self._ring.push(data)
             return
         if chunk.start_ns < self._busy_until:
             early = chunk.received_by(self._busy_until)
             self._ring.push(data[:early])
             data = self._ring.take() + data[early:]
-        self._read(data)
+        self._read(data, chunk.byte_ns)
 
     def _measure(self, chunk: Chunk) -> Chunk | None:
         """Count edges; once there are enough, set the rate and return what comes behind."""
@@ -148,46 +164,62 @@ class RomLoader:
             at += count * chunk.byte_ns
         return b"".join(kept)
 
-    def _read(self, data: bytes) -> None:
-        """Take bytes until a frame makes the CPU busy; the rest waits in the ring."""
+    def _read(self, data: bytes, byte_ns: int) -> None:
+        """Take bytes until a frame makes the CPU busy; what has arrived by the time it is done waits in the ring.
+
+        Args:
+            data: Bytes of which the last is complete now.
+            byte_ns: Time between them; 0 if they all were here before.
+        """
         position = 0
         while position < len(data):
             position = self.state.receiver.feed(data, position)
             if position < 0:
                 return
-            self._execute()
-            if self._busy:
-                if position < len(data):
-                    self._ring.push(data[position:])
-                return
+            work_ns = self._execute()
+            if not self._busy:
+                continue
+            rest = data[position:]
+            since_ns = len(rest) * byte_ns
+            if since_ns > work_ns:
+                early = work_ns // byte_ns
+                self._ring.push(rest[:early])
+                self._behind = rest[early:]
+                self._behind_byte_ns = byte_ns
+            elif rest:
+                self._ring.push(rest)
+            if self._soc.program is self:
+                self._soc.after(max(0, work_ns - since_ns), self._answer)
+            return
 
-    def _execute(self) -> None:
-        """Run the frame in the receive buffer."""
+    def _execute(self) -> int:
+        """Run the frame in the receive buffer, if it is for the ROM, and mark the CPU as busy until the answer.
+
+        Returns:
+            How long it works, in nanoseconds.
+        """
         state = self.state
         buffer = state.receiver.buffer
         direction, opcode = buffer[0], buffer[1]
         if not self._connected:
             if direction or opcode != Opcode.SYNC:
-                return
+                return 0
             self._connected = True
             self._soc.note("rom", "connected")
-        self._busy = True
         state.data_length = 0
         state.afterwards = None
         command = None if direction else COMMANDS.get(opcode)
+        work_ns = self._soc.config.times.command
         if command is None:
             state.refuse(RomStatus.MALFORMED)
-            busy = 0
         else:
             state.opcode = opcode
             try:
-                busy = command(state)
+                work_ns += command(state)
             except BusFault as fault:
                 self._soc.die(str(fault))
-                return
-            if self._soc.program is not self:
-                return
-        self._soc.after(self._soc.config.times.command + busy, self._answer)
+        self._busy = True
+        return work_ns
 
     def _answer(self) -> None:
         state = self.state
@@ -213,5 +245,6 @@ class RomLoader:
         self._busy = False
         self._busy_until = self._soc.kernel.now
         data = self._ring.take()
-        if data:
-            self._read(data)
+        behind, self._behind = self._behind, b""
+        if data or behind:
+            self._read(data + behind, self._behind_byte_ns if behind else 0)

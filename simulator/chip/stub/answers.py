@@ -1,7 +1,7 @@
 """What every stub says alike: its greeting, its answers, and the text of an exception.
 
-An answer's status is two bytes, the code and a zero, and its value is zero but for READ_REG. Texts of exceptions come from the
-ROM's handler, which prints where the CPU was.
+An answer's status is two bytes, the code and a zero, and its value is zero but for READ_REG. Texts of exceptions come
+from the ROM's handler, which prints where the CPU was.
 Source: oracle facts 50, 51, 60; stub_*.json ohai, sync, read_zero.
 """
 

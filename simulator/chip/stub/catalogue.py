@@ -1,8 +1,7 @@
 """The stubs that flashers upload, as data: where they lie, where they start, and the digests of their segments.
 
-Digests are of text and data as uploaded, gathered from the JSON files, or the embedded tables, of the releases named. No code is
-kept. A release whose stub is not here is told from its neighbours by adding a row.
-"""
+Digests are of text and data as uploaded, gathered from the JSON files, or the embedded tables, of the releases named.
+No code is kept. A release whose stub is not here is told from its neighbours by adding a row."""
 
 from __future__ import annotations
 
@@ -127,7 +126,7 @@ KNOWN_STUBS: tuple[KnownStub, ...] = (
     ),
     _stub(
         Generation.LEGACY,
-        "esptool 4.11.0, esptool 4.12.0, esptool 5.2.0, esptool 5.3.0, esptool 5.3.1, esptool 5.4.0, esptool 5.5.0, esptool 5.6.0",
+        "esptool 4.11.0, 4.12.0, 5.2.0, 5.3.0, 5.3.1, 5.4.0, 5.5.0, 5.6.0",
         text=(0x400B_E000, 3540, "b2dff40d626d2e83234ba17f79ab968cf5505cf989d15f9954ed477777eeddad"),
         data=(0x3FFD_EBAC, 156, "67e2e29deda649edc6921f9c7149f2c18f0497b94828553ec743873aea219c73"),
         entry=0x400B_E658,

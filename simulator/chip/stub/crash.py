@@ -25,8 +25,8 @@ class DamagedStub:
         soc: The chip.
         entry: Where it was entered.
 
-    Fidelity: guessed. On silicon the damage decides when and how it crashes; that it does not serve reliably is certain.
-    """
+    Fidelity: guessed. On silicon the damage decides when and how it crashes; that it does not serve reliably is
+    certain."""
 
     def __init__(self, soc: Soc, entry: int) -> None:
         self._soc = soc

@@ -1,6 +1,7 @@
 """The UART's clock divider, from which both stubs make a new rate, each in its own way.
 
-The register holds whole and sixteenths; the rate on the line is clock / divider, and only the legacy stub never knows the clock.
+The register holds whole and sixteenths; the rate on the line is clock / divider, and only the legacy stub never knows
+the clock.
 Source: oracle facts 61, 69; stub_*.json baud_*.
 """
 
@@ -10,7 +11,8 @@ from simulator.chip.registers import UART_CLKDIV, uart_divider
 from simulator.chip.soc import Soc
 
 FULL_CLOCK = 80_000_000
-"""UART clock once the newer stub has set the CPU's, in hertz. Source: stub_e5_2.json baud_921600_115200 (0x00c00056)."""
+"""UART clock once the newer stub has set the CPU's, in hertz. Source: stub_e5_2.json baud_921600_115200
+(0x00c00056)."""
 
 _STOPPED = 1
 """Rate that stands for a UART whose divider is 0."""
@@ -44,8 +46,8 @@ def change_by_old_rate(soc: Soc, new: int, old: int) -> bool:
     Returns:
         Whether the stub lives on: `new` = 0 is a division by zero.
 
-    Fidelity: divider recorded. Guessed: with a divider of 0 (`old` = 0) the line stands still on silicon; the recording goes on.
-    """
+    Fidelity: divider recorded. Guessed: with a divider of 0 (`old` = 0) the line stands still on silicon; the
+    recording goes on."""
     if not new:
         soc.die("division by zero in CHANGE_BAUDRATE")
         return False

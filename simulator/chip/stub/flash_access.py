@@ -1,9 +1,8 @@
 """The flash as a stub sees it: a chip of the size that SPI_SET_PARAMS announced, which may be busy for a while.
 
-A stub that has been told nothing believes in 16 MB. Addresses beyond the real chip wrap, as its address lines do. Time runs
-along as an argument: each operation takes the moment at which the CPU wants it and returns the moment at which the CPU goes on;
-what keeps only the chip busy is kept in `NorFlash.busy_until`.
-"""
+A stub that has been told nothing believes in 16 MB. Addresses beyond the real chip wrap, as its address lines do.
+Time runs along as an argument: each operation takes the moment at which the CPU wants it and returns the moment at
+which the CPU goes on; what keeps only the chip busy is kept in `NorFlash.busy_until`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Inflating zlib streams as the loaders' own inflater does it: block by block, into what room is left.
 
-zlib itself raises where the loaders' inflater returns a status, and checks the stream's Adler-32 whether or not that is wanted,
-so the header and the trailer are read here and only the deflate data in between goes to `zlib`.
+zlib itself raises where the loaders' inflater returns a status, and checks the stream's Adler-32 whether or not that
+is wanted, so the header and the trailer are read here and only the deflate data in between goes to `zlib`.
 
-Fidelity: recorded for header, trailer and distance errors (stub_*.json defl_*). Guessed: a stream that is cut off in the last
-announced block fails, and output between the last full window and an error is lost (it never reaches the flash).
-"""
+Fidelity: recorded for header, trailer and distance errors (stub_*.json defl_*). Guessed: a stream that is cut off in
+the last announced block fails, and output between the last full window and an error is lost (it never reaches the
+flash)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from enum import Enum, unique
 from struct import Struct
 
 WINDOW = 0x8000
-"""Bytes of output that are collected before they are written. Source: oracle fact 43, stub_e3.json defl_corrupt_middle."""
+"""Bytes of output that are collected before they are written. Source: oracle fact 43, stub_e3.json
+defl_corrupt_middle."""
 
 _HEADER_LENGTH = 2
 _TRAILER = Struct(">I")
@@ -72,17 +73,17 @@ class Inflater:
             if len(self._header) == _HEADER_LENGTH and not _header_valid(self._header):
                 return self._fail(data)
         output = b""
-        if data and not self._inflate.eof:
+        if data and not self._ended():
             try:
                 output = self._inflate.decompress(data, room)
             except zlib.error:
                 return self._fail(b"")
             if self._check_adler:
                 self._adler = zlib.adler32(output, self._adler)
-            data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-            if not self._inflate.eof and len(output) == room:
+            data = self._inflate.unused_data if self._ended() else self._inflate.unconsumed_tail
+            if not self._ended() and len(output) == room:
                 return Status.MORE_OUTPUT, output, data
-        if self._inflate.eof:
+        if self._ended():
             missing = _TRAILER.size - len(self._trailer)
             self._trailer += data[:missing]
             data = data[missing:]
@@ -92,6 +93,9 @@ class Inflater:
             return Status.NEEDS_INPUT, output, data
         self._failed = True
         return Status.FAILED, output, data
+
+    def _ended(self) -> bool:
+        return self._inflate.eof
 
     def _end(self, output: bytes, rest: bytes) -> tuple[Status, bytes, bytes]:
         if self._check_adler and _TRAILER.unpack(self._trailer)[0] != self._adler:

@@ -1,9 +1,9 @@
 """The legacy C stub (esptool up to 5.x, `--stub-version 1` since): its main loop and the timing of its answers.
 
-The loop takes the newest finished frame and answers in two pieces: the header at once, body and status when the work is done.
-Data blocks are acknowledged first and written afterwards, while the interrupt receives the next one into the other buffer.
-Arguments come from the buffer whatever the frame's true length was; the header's length field is what each command checks. What
-the commands do is in `legacy_commands`.
+The loop takes the newest finished frame and answers in two pieces: the header at once, body and status when the work
+is done. Data blocks are acknowledged first and written afterwards, while the interrupt receives the next one into the
+other buffer. Arguments come from the buffer whatever the frame's true length was; the header's length field is what
+each command checks. What the commands do is in `legacy_commands`.
 Source: oracle facts 62 to 69; stub_e3.json, stub_e4_1.json, stub_e5_1.json.
 """
 

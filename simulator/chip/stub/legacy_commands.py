@@ -1,7 +1,8 @@
 """What each command of the legacy stub does.
 
-A command's arguments are words in the receive buffer, its length is what the header claims. Work before the answer happens in
-`LegacyCommands.run`, work behind it in the job's `then`: writing blocks, sending flash content, changing the rate, leaving.
+A command's arguments are words in the receive buffer, its length is what the header claims. Work before the answer
+happens in `LegacyCommands.run`, work behind it in the job's `then`: writing blocks, sending flash content, changing
+the rate, leaving.
 Source: oracle facts 51 to 62, 66, 67, 69, 80; stub_e3.json op_*, flash_*, defl_*, erase_*, baud_*, mem*.
 """
 
@@ -37,8 +38,8 @@ _PAYLOAD = HEADER.size + 16
 _SYNC_LENGTH = 36
 
 Then = Callable[[int, Callable[[], None]], int | None]
-"""Work behind an answer: given when the answer has left and what to call when idle again, does it and returns when it is over, or
-None if it calls by itself or never comes back."""
+"""Work behind an answer: given when the answer has left and what to call when idle again, does it and returns when it
+is over, or None if it calls by itself or never comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ class LegacyCommands:
                 return Job(REFUSED) if length else Job(0, self._flash.erase_chip(now))
             case Opcode.ERASE_REGION:
                 return self._erase(first, second) if length == 8 else Job(REFUSED)
-        return Job(StubStatus.NOT_IMPLEMENTED)
+            case _:
+                return Job(StubStatus.NOT_IMPLEMENTED)
 
     def _begin(self, opcode: int, length: int, size: int, blocks: int, block: int, offset: int) -> Job:
         if length not in self._version.begin_lengths:
@@ -197,9 +199,7 @@ class LegacyCommands:
         done = self._flash.erase_range(offset, inside, self._soc.kernel.now)
         return Job(0 if inside == length else REFUSED, done)
 
-    def _read(
-        self, offset: int, length: int, block: int, in_flight: int, _sent_ns: int, idle: Callable[[], None]
-    ) -> None:
+    def _read(self, offset: int, length: int, block: int, in_flight: int, _sent_ns: int, idle: Callable[[], None]) -> None:
         if block > MAX_READ_BLOCK:
             self.deaf = True
             self._soc.note("chip", f"stub deaf: READ_FLASH with a block size of 0x{block:x}")

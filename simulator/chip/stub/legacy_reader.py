@@ -1,8 +1,8 @@
 """READ_FLASH of the legacy stub, which stops receiving by interrupt and polls for acknowledgements meanwhile.
 
-Blocks go out while fewer than `in_flight` *bytes* are unacknowledged, so every usual value makes it lockstep. An acknowledgement
-is a frame of four bytes with the total received; anything shorter ends the read with the digest of what was sent. A block size of 0
-sends empty frames for ever.
+Blocks go out while fewer than `in_flight` *bytes* are unacknowledged, so every usual value makes it lockstep. An
+acknowledgement is a frame of four bytes with the total received; anything shorter ends the read with the digest of
+what was sent. A block size of 0 sends empty frames for ever.
 Source: oracle facts 59, 66; stub_e3.json read_flash_*.
 """
 

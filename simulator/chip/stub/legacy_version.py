@@ -56,8 +56,8 @@ _RECORDED = {
         store_fault_pc=0x400B_EAC5,
     ),
 }
-"""By entry point. Source: stub_e3.json, stub_e4_1.json, stub_e5_1.json: op_02_*, flash_begin_len_20, encrypt_data, read_zero,
-op_09_zeros_16."""
+"""By entry point. Source: stub_e3.json, stub_e4_1.json, stub_e5_1.json: op_02_*, flash_begin_len_20, encrypt_data,
+read_zero, op_09_zeros_16."""
 
 
 def version_of(known: KnownStub) -> LegacyVersion:

@@ -1,7 +1,8 @@
 """The newer esp-flasher-stub (esptool 5's default): its main loop and the timing of its answers.
 
-One frame is executed while the next is received. Every check is strict, a failure behind an acknowledged block is reported once, by
-whatever command comes next, and that command is not executed. What the commands do is in `modern_commands`.
+One frame is executed while the next is received. Every check is strict, a failure behind an acknowledged block is
+reported once, by whatever command comes next, and that command is not executed. What the commands do is in
+`modern_commands`.
 Source: oracle facts 70 to 80; stub_e5_2.json.
 """
 

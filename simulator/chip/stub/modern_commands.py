@@ -1,7 +1,7 @@
 """What each command of the newer stub does.
 
-Bodies must have exactly the length of their command. `ModernCommands.run` does the work before the answer, a job's `then` what comes
-behind it.
+Bodies must have exactly the length of their command. `ModernCommands.run` does the work before the answer, a job's
+`then` what comes behind it.
 Source: oracle facts 51 to 59, 61, 74 to 80; stub_e5_2.json op_*, flash_*, defl_*, erase_*, baud_*, mem*.
 """
 
@@ -51,8 +51,8 @@ _TWO = Struct("<II")
 _FOUR = Struct("<IIII")
 
 Then = Callable[[int, Callable[[], None]], int | None]
-"""Work behind an answer: given when the answer has left and what to call when idle again, does it and returns when it is over, or
-None if it calls by itself or never comes back."""
+"""Work behind an answer: given when the answer has left and what to call when idle again, does it and returns when it
+is over, or None if it calls by itself or never comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ class ModernCommands:
         """
         opcode = frame[1] if len(frame) > 1 else 0
         body = frame[HEADER.size :]
+        if frame[0] != REQUEST:
+            return _refusal(opcode, StubStatus.BAD_COMMAND)
         if len(frame) < HEADER.size:
             return _refusal(opcode, StubStatus.BAD_LENGTH)
-        direction, _, length, checksum_field = HEADER.unpack_from(frame)
+        _, _, length, checksum_field = HEADER.unpack_from(frame)
         if length != len(body):
             return _refusal(opcode, StubStatus.BAD_LENGTH)
-        if direction != REQUEST:
-            return _refusal(opcode, StubStatus.BAD_COMMAND)
         error = self._writer.error or self._error
         if error:
             self._writer.error = self._error = 0
@@ -161,7 +161,8 @@ class ModernCommands:
                 return Job(b"")
             case _ if opcode in _PLUGINS:
                 return _refusal(opcode, StubStatus.NOT_IMPLEMENTED)
-        return _refusal(opcode, StubStatus.BAD_COMMAND)
+            case _:
+                return _refusal(opcode, StubStatus.BAD_COMMAND)
 
     def _data(self, opcode: int, body: bytes, checksum_field: int) -> Job:
         if len(body) < _FOUR.size:
@@ -213,9 +214,7 @@ class ModernCommands:
         stay, entry = _TWO.unpack(body)
         return Job(answer(opcode, 0), then=None if stay or not entry else partial(self._enter, entry))
 
-    def _read(
-        self, offset: int, length: int, block: int, in_flight: int, _sent_ns: int, idle: Callable[[], None]
-    ) -> None:
+    def _read(self, offset: int, length: int, block: int, in_flight: int, _sent_ns: int, idle: Callable[[], None]) -> None:
         def done(error: int) -> None:
             self._error = error
             self.reader = None

@@ -1,7 +1,8 @@
 """READ_FLASH of the newer stub: a block, then an acknowledgement, and the digest when all is acknowledged.
 
-It waits after each block unless the number in the last acknowledgement is within `in_flight` bytes of what was sent. Any frame that
-is not four bytes long ends the read with the digest of what was sent; a failure ends it without a word.
+It waits after each block unless the number in the last acknowledgement is within `in_flight` bytes of what was sent.
+Any frame that is not four bytes long ends the read with the digest of what was sent; a failure ends it without a
+word.
 Source: oracle fact 59; stub_e5_2.json read_flash_*.
 """
 

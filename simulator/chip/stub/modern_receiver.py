@@ -1,13 +1,13 @@
 """How the newer stub receives: by interrupt in batches, and blind from the end of a frame to the end of its batch.
 
-The UART collects up to 32 bytes before it interrupts, or fewer when the line falls silent. The interrupt handler reads them all;
-once a frame is complete, or broken, it drops what else is in the batch, and everything until the main loop has taken the frame.
-Only then does it look for a C0 again, and any C0 will do, so losing one turns inside and outside of frames around until another
-single C0 comes.
+The UART collects up to 32 bytes before it interrupts, or fewer when the line falls silent. The interrupt handler
+reads them all; once a frame is complete, or broken, it drops what else is in the batch, and everything until the main
+loop has taken the frame. Only then does it look for a C0 again, and any C0 will do, so losing one turns inside and
+outside of frames around until another single C0 comes.
 Source: oracle facts 70 to 73; stub_e5_2.json slip_*, desync_*, pipe_*, flash_pipelined_*.
 
-Fidelity: recorded with all of a burst in one batch. Guessed: batch size and silence (the recording's bursts do not show them).
-"""
+Fidelity: recorded with all of a burst in one batch. Guessed: batch size and silence (the recording's bursts do not
+show them)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Which stub lies in RAM, and the program that stands for it.
 
-A stub is recognised by its entry point and the digests of its segments. One that has a known entry but other bytes was damaged
-on its way: running it is what happens on silicon, so it crashes.
-"""
+A stub is recognised by its entry point and the digests of its segments. One that has a known entry but other bytes
+was damaged on its way: running it is what happens on silicon, so it crashes."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ def program_at(soc: Soc, entry: int) -> Program | None:
     Returns:
         A stub, a stub that crashes because it was damaged, or None where no known stub begins.
 
-    Fidelity: recorded for the builds named in `KnownStub.recorded`; the others of a generation are guessed to be like them.
-    """
+    Fidelity: recorded for the builds named in `KnownStub.recorded`; the others of a generation are guessed to be like
+    them."""
     candidates = [known for known in KNOWN_STUBS if known.entry == entry]
     if not candidates:
         return None

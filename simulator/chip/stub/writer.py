@@ -1,8 +1,9 @@
-"""Writing a region: what FLASH_BEGIN or FLASH_DEFL_BEGIN opened, the blocks that follow, and the sectors erased for them.
+"""Writing a region: what FLASH_BEGIN or FLASH_DEFL_BEGIN opened, the blocks that follow, and the sectors erased for
+them.
 
-Both stubs take blocks in the order in which they arrive, cut the last one to the announced size, collect inflated output in a
-window of 32 KB, and erase lazily. They differ in when they erase, in how they program, and in what they do with an error, so each
-has a writer of its own on this base. Time is an argument, as in `flash_access`.
+Both stubs take blocks in the order in which they arrive, cut the last one to the announced size, collect inflated
+output in a window of 32 KB, and erase lazily. They differ in when they erase, in how they program, and in what they
+do with an error, so each has a writer of its own on this base. Time is an argument, as in `flash_access`.
 Source: oracle facts 53 to 57, 62, 69, 76, 77, 79.
 """
 
@@ -85,7 +86,8 @@ class Writer(ABC):
         self._sectors_left -= sectors
 
     def _inflate(self, data: bytes) -> tuple[Status, bytes, int]:
-        """Inflate into the window; return where the stream stands, what input is left, and how long it took in nanoseconds."""
+        """Inflate into the window; return where the stream stands, what input is left, and how long it took in
+        nanoseconds."""
         more = self._compressed_left > len(data)
         status, output, rest = self._inflater.step(data, WINDOW - len(self._window), more_follows=more)
         self._compressed_left -= len(data) - len(rest)
@@ -104,9 +106,8 @@ class Writer(ABC):
 class LegacyWriter(Writer):
     """How the legacy stub writes: errors stay until the next BEGIN and refuse every block that follows.
 
-    Fidelity: recorded; that output which was never written is still in the window when the next compressed write begins is from
-    source.
-    """
+    Fidelity: recorded; that output which was never written is still in the window when the next compressed write
+    begins is from source."""
 
     def __init__(self, flash: FlashAccess, times: ChipTimes) -> None:
         super().__init__(flash, times)
