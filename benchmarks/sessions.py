@@ -1,8 +1,8 @@
 """Many small sessions on one core: what a campaign of thousands of cases is made of.
 
 Each session builds a board from its scenario, resets it, finds the ROM loader by SYNC, names the chip, writes 4 KiB through the
-ROM and has the MD5 compared; then the flash array itself is compared with what was to be written. The baseline is the rate that
-is asked for, so the ratio is the reserve.
+ROM and has the MD5 compared; then the flash array itself is compared with what was to be written. The flasher asks the flash
+for its id as well, which takes half of all the commands. The baseline is the rate that is asked for, so the ratio is the reserve.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BOARD = "ttgo-lora32-v1"
 OFFSET = 0x10000
 SIZE = 4 * workload.KIB
 
-_OURS, _ASKED = "small sessions", "what is asked for"
+_OURS, _ASKED = "small sessions (4 KiB, ROM)", "what is asked for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def measure(setup: Setup) -> Table:
             session(data)
 
     found = in_turn({_OURS: lambda: rate(work, setup.sessions, least_s=0), _ASKED: lambda: REQUIRED}, setup.rounds)
-    row = compare(f"{_OURS} (4 KiB, ROM)", "1/s", {**found}, _OURS, _ASKED, at_least(1))
+    row = compare(_OURS, "1/s", found, _OURS, _ASKED, at_least(1))
     return Table(name="sessions", title="complete small sessions per second of CPU time, on one core", rows=(row,))
 
 

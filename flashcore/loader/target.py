@@ -145,9 +145,7 @@ class Target:
                 self._start_stub(chip)
         if self._baud_allowed and self.options.baudrate != self.session.port.baudrate:
             self._raise_baudrate()
-        if self._flash_size is not None:
-            self.loader.attach()
-            self.loader.set_flash_size(self._flash_size)
+        self._set_up_flash()
 
     def flash_size(self) -> int:
         """Return the size of the flash in bytes, making the loader ready to use it.
@@ -206,11 +204,18 @@ class Target:
         if not isinstance(cause, ChipResetError):
             try:
                 self.session.resync()
+                self._set_up_flash()
             except (DeadlineExceededError, ChipResetError) as lost:
                 cause = lost
             else:
                 return
         self._reconnect(cause)
+
+    def _set_up_flash(self) -> None:
+        """Tell the loader about the flash, once more if need be: a damaged command may have told it something else."""
+        if self._flash_size is not None:
+            self.loader.attach()
+            self.loader.set_flash_size(self._flash_size)
 
     def _reconnect(self, cause: FlashcoreError) -> None:
         if not self.can_reset or self.reconnects >= self.policy.reconnects:

@@ -97,6 +97,10 @@ class _Region:
     """RAM: start of the region that holds the bytes (an alias names another's)."""
     fill: int = 0
 
+    def page(self, address: int) -> int:
+        """Return the number of the RAM page that holds `address`."""
+        return (self.store + address - self.start) // PAGE
+
 
 def _ram(start: int, end: int, *, alias_of: int | None = None) -> _Region:
     return _Region(start=start, end=end, kind=_Kind.RAM, store=start if alias_of is None else alias_of)
@@ -114,7 +118,7 @@ _REGIONS = (
     _Region(start=0x400C_2000, end=0x40C0_0000, kind=_Kind.WINDOW, store=0),
 )
 
-_SIZES = {region.store: region.end - region.start for region in _REGIONS if region.kind is _Kind.RAM}
+assert all(not (region.start | region.end | region.store) % PAGE for region in _REGIONS), "RAM is kept in whole pages"
 
 _Read = Callable[[int], int]
 _Write = Callable[[int, int], None]
@@ -130,7 +134,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._ram: dict[int, bytearray] = {}
+        self._ram: dict[int, bytearray] = {}  # by page; a page that is missing holds zeros
         self._pages: dict[int, tuple[int, _Read, _Write]] = {}
         self._plain: dict[int, int] = {}
         self.unknown_reads: set[int] = set()
@@ -229,8 +233,9 @@ class Memory:
             if region.kind is _Kind.WINDOW:
                 raise BusFault(at, write=True)
             if region.kind is _Kind.RAM:
-                offset = at - region.start
-                self._bytes(region)[offset : offset + len(chunk)] = chunk
+                inside = at % PAGE
+                chunk = chunk[: PAGE - inside]
+                self._ram_page(region, at)[inside : inside + len(chunk)] = chunk
             position += len(chunk)
 
     def dump(self, address: int, length: int) -> bytes:
@@ -252,10 +257,10 @@ class Memory:
             region = _region(at)
             if region is None or region.kind is not _Kind.RAM:
                 raise BusFault(at, write=False)
-            offset = at - region.start
-            count = min(length - len(out), region.end - at)
-            held = self._ram.get(region.store)
-            out += bytes(count) if held is None else held[offset : offset + count]
+            inside = at % PAGE
+            count = min(length - len(out), PAGE - inside)
+            held = self._ram.get(region.page(at))
+            out += bytes(count) if held is None else held[inside : inside + count]
         return bytes(out)
 
     def _load_peripheral(self, address: int, data: bytes) -> int:
@@ -270,10 +275,11 @@ class Memory:
         self._store_word(base, word)
         return count
 
-    def _bytes(self, region: _Region) -> bytearray:
-        held = self._ram.get(region.store)
+    def _ram_page(self, region: _Region, address: int) -> bytearray:
+        number = region.page(address)
+        held = self._ram.get(number)
         if held is None:
-            held = self._ram[region.store] = bytearray(_SIZES[region.store])
+            held = self._ram[number] = bytearray(PAGE)
         return held
 
     def _load_word(self, address: int) -> int:
@@ -289,9 +295,9 @@ class Memory:
             return self._plain.get(address, 0)
         match region.kind:
             case _Kind.RAM:
-                held = self._ram.get(region.store)
-                offset = address - region.start
-                return 0 if held is None else int.from_bytes(held[offset : offset + 4], "little")
+                held = self._ram.get(region.page(address))
+                inside = address % PAGE
+                return 0 if held is None else int.from_bytes(held[inside : inside + 4], "little")
             case _Kind.ROM:
                 return self._rom_word(address)
             case _Kind.WINDOW:
@@ -320,8 +326,8 @@ class Memory:
             return
         match region.kind:
             case _Kind.RAM:
-                offset = address - region.start
-                self._bytes(region)[offset : offset + 4] = value.to_bytes(4, "little")
+                inside = address % PAGE
+                self._ram_page(region, address)[inside : inside + 4] = value.to_bytes(4, "little")
             case _Kind.ROM:
                 return
             case _Kind.WINDOW:

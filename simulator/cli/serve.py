@@ -52,6 +52,7 @@ def command(
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+    pump.load_all()
     with ExitStack() as stack:
         pumps = []
         for number, board in enumerate(boards):

@@ -28,6 +28,7 @@ def run_pty(words: Sequence[str], request: Request, *, timeout_s: float | None, 
     """
     request.check()
     program = locate(words[0])
+    pump.load_all()
     world = request.scenario.build()
     with PtyLink() as link:
         engine = pump.Pump(world.device, link, pace=pace)

@@ -11,8 +11,11 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Sequence
 from enum import StrEnum, unique
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Protocol
 
+import simulator.chip
 from flashcore.port import NS_PER_S
 from simulator.board.board import Device, HostBytes, HostClose, HostEvent, HostOpen
 from simulator.clock import monotonic_ns
@@ -94,7 +97,7 @@ class Pump:
     def step(self) -> None:
         """Bring device and client up to date with each other."""
         device = self.device
-        device.advance(self.now_ns())
+        self._catch_up()
         for event in self.link.poll(take_bytes=self._has_room()):
             self._submit(event)
         self._deliver()
@@ -123,6 +126,14 @@ class Pump:
         for event in self.link.poll(take_bytes=True):
             self._submit(event)
         device.advance(max(device.kernel.now, self._room_ns) + SETTLE_NS)
+
+    def _catch_up(self) -> None:
+        # One event at a time, so that an answer is with the client before the device works on.
+        device, now = self.device, self.now_ns()
+        while (upcoming := device.next_deadline()) is not None and upcoming <= now:
+            device.advance(max(upcoming, device.kernel.now))
+            self._deliver()
+        device.advance(now)
 
     def _submit(self, event: HostEvent) -> None:
         done = self.device.submit(event)
@@ -159,6 +170,12 @@ class Pump:
         if event is not None and self._asked_ns is not None and event - self._asked_ns <= ANSWER_NS:
             return event
         return None if self._has_room() else self._room_ns
+
+
+def load_all() -> None:
+    """Import all that a chip may need later: loading it in the middle of a session would let the client wait."""
+    for module in walk_packages(simulator.chip.__path__, "simulator.chip."):
+        import_module(module.name)
 
 
 def run(pumps: Sequence[Pump], *, stop: int | None = None, until_ns: int | None = None) -> bool:

@@ -141,14 +141,6 @@ KNOWN_STUBS: tuple[KnownStub, ...] = (
     ),
     _stub(
         Generation.MODERN,
-        "esptool-js 0.7.0",
-        text=(0x400A_8000, 6456, "fc5fb606754d152b9b9e4f20c72fdad83d1d99b1b139744bc53cc160b1edd570"),
-        data=(0x3FFD_ED6C, 212, "580837cfef9d57b223a4d30cf634dad72f1fdcc19b499ca62b514b487a0c3438"),
-        entry=0x400A_902C,
-        recorded="stub_e5_2",
-    ),
-    _stub(
-        Generation.MODERN,
         "esptool 4.12.0",
         text=(0x400A_8000, 7280, "a26cb834d49aac7b6ec68463a613e432738ba5485ef105ad10187e9243be634e"),
         data=(0x3FFD_ED60, 200, "2d3b2fbe2e7c114f2eda3ad059e0a1700b1f3a9c1c736820e24973187ad75fb0"),
@@ -170,7 +162,7 @@ KNOWN_STUBS: tuple[KnownStub, ...] = (
     ),
     _stub(
         Generation.MODERN,
-        "esptool 5.4.0, esptool 5.5.0, esptool 5.6.0",
+        "esptool 5.4.0, esptool 5.5.0, esptool 5.6.0, esptool-js 0.7.0",
         text=(0x400A_8000, 6456, "fc5fb606754d152b9b9e4f20c72fdad83d1d99b1b139744bc53cc160b1edd570"),
         data=(0x3FFD_ED6C, 212, "580837cfef9d57b223a4d30cf634dad72f1fdcc19b499ca62b514b487a0c3438"),
         entry=0x400A_902C,

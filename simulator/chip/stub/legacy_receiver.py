@@ -1,5 +1,4 @@
-"""How the legacy stub receives: an interrupt per byte, two buffers in turn, and no memory of what was not taken in
-time.
+"""How the legacy stub receives: an interrupt per byte, two buffers in turn, no memory of what was not taken in time.
 
 A C0 outside a frame opens one, a C0 inside ends it, so a surplus C0 swaps inside and outside until the next one. A
 frame is written over what its buffer holds, and a command reads its arguments from the buffer, so a short or empty

@@ -1,5 +1,4 @@
-"""Writing a region: what FLASH_BEGIN or FLASH_DEFL_BEGIN opened, the blocks that follow, and the sectors erased for
-them.
+"""Writing a region: what a BEGIN opened, the blocks that follow, and the sectors erased for them.
 
 Both stubs take blocks in the order in which they arrive, cut the last one to the announced size, collect inflated
 output in a window of 32 KB, and erase lazily. They differ in when they erase, in how they program, and in what they
