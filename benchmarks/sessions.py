@@ -2,7 +2,8 @@
 
 Each session builds a board from its scenario, resets it, finds the ROM loader by SYNC, names the chip, writes 4 KiB through the
 ROM and has the MD5 compared; then the flash array itself is compared with what was to be written. The flasher asks the flash
-for its id as well, which takes half of all the commands. The baseline is the rate that is asked for, so the ratio is the reserve.
+for its id as well, which takes half of all the commands. The baseline is the rate that is asked for, so the ratio is the
+reserve.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ INTRODUCTION = """\
 
 <!-- Made by docs/generate.py from simulator/faults/presets/*.toml: change those, then run it. -->
 
-Each is a row of the [fault catalogue](sources.md#fault-catalogue), as something to run: `espsim run --fault NAME -- CMD`. A transient
-fault must be survived; from a permanent one a flasher must stop within a bounded time, with the right diagnosis. A run whose fault
-never struck proves nothing, and `espsim` says so. Faults of your own are written in the [text form](cli.md#faults-as-text).
+Each is a row of the [fault catalogue](sources.md#fault-catalogue), as something to run: `espsim run --fault NAME -- CMD`. A
+transient fault must be survived; from a permanent one a flasher must stop within a bounded time, with the right diagnosis.
+A run whose fault never struck proves nothing, and `espsim` says so. Your own faults have a [text form](cli.md#faults-as-text).
 """
 
 

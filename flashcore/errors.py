@@ -253,9 +253,7 @@ class VerifyError(FlashcoreError):
     exit_code = ExitCode.VERIFY
 
     def __init__(self, message: str, *, offset: int, size: int, expected: str, actual: str, hint: str = "") -> None:
-        super().__init__(
-            message, hint=hint, context={"offset": offset, "size": size, "expected": expected, "actual": actual}
-        )
+        super().__init__(message, hint=hint, context={"offset": offset, "size": size, "expected": expected, "actual": actual})
 
 
 class ImageError(FlashcoreError):

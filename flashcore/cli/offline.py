@@ -50,8 +50,8 @@ def ports_command(options: PortOptions, json: bool) -> None:
 
     view = _view(options, json)
     ports = list_ports()
-    lines = [
-        f"{port.device:<24} {port.usb_id:<10} {port.bridge or port.description}".rstrip() for port in ports
-    ] or ["no serial ports"]
+    lines = [f"{port.device:<24} {port.usb_id:<10} {port.bridge or port.description}".rstrip() for port in ports] or [
+        "no serial ports"
+    ]
     view.result("ports", {"ports": [port.to_json() for port in ports]}, lines)
     view.finish(())

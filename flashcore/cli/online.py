@@ -91,9 +91,7 @@ def verify_command(ctx: click.Context, /, pairs: tuple[str, ...], flash_size: in
 @_FLASH_SIZE
 @port_options
 @click.pass_context
-def read_command(
-    ctx: click.Context, /, addr: int, size: str, file: Path, flash_size: int | None, **options: object
-) -> None:
+def read_command(ctx: click.Context, /, addr: int, size: str, file: Path, flash_size: int | None, **options: object) -> None:
     """Read SIZE bytes of flash from ADDR on to FILE; SIZE 'all' reads to the end. The file appears when it is complete."""
     choice = _choice(ctx, options)
     view = view_of(choice)
@@ -112,9 +110,7 @@ def read_command(
 @_FLASH_SIZE
 @port_options
 @click.pass_context
-def erase_command(
-    ctx: click.Context, /, addr: int | None, size: int | None, flash_size: int | None, **options: object
-) -> None:
+def erase_command(ctx: click.Context, /, addr: int | None, size: int | None, flash_size: int | None, **options: object) -> None:
     """Erase the whole flash, or SIZE bytes at ADDR, both multiples of 4096."""
     choice = _choice(ctx, options)
     view = view_of(choice)

@@ -29,9 +29,7 @@ OPTIONS = {
 }
 """Options that every command which talks to a chip takes, before or after its name."""
 
-EXIT_CODES = (
-    "0 ok, 1 unexpected, 2 usage, 3 port, 4 connect, 5 transfer, 6 verify, 7 image, 8 device refuses, 130 cancelled"
-)
+EXIT_CODES = "0 ok, 1 unexpected, 2 usage, 3 port, 4 connect, 5 transfer, 6 verify, 7 image, 8 device refuses, 130 cancelled"
 
 _WIDTH = 18
 

@@ -91,9 +91,7 @@ def diagnose(attempt: Attempt) -> ConnectError:
 
 def _silent(attempt: Attempt) -> ConnectError:
     if attempt.has_lines or not attempt.syncs:
-        hint = (
-            f"is it the right port, has the board power, is the cable one with data wires? If all that is so, {HOLD_BOOT}"
-        )
+        hint = f"is it the right port, has the board power, is the cable one with data wires? If all that is so, {HOLD_BOOT}"
     else:
         hint = f"this kind of port cannot reset the chip: {HOLD_BOOT}"
     return NoAnswerError(

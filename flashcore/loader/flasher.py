@@ -103,9 +103,7 @@ class Flasher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close(restart=kind is None)
 
     @property
@@ -266,9 +264,7 @@ class Flasher:
         session = self._target.session
         for region in regions:
             self._require_inside(region.offset, region.size, "verify")
-            session.emit(
-                RegionStarted(action="verify", offset=region.offset, size=region.size, on_wire=0, name=region.name)
-            )
+            session.emit(RegionStarted(action="verify", offset=region.offset, size=region.size, on_wire=0, name=region.name))
             digest = Writer(self._target).verify(region, region.data, repair=False)
             session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
 

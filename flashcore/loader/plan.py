@@ -114,12 +114,9 @@ def plan_rom(data: bytes, offset: int, *, block_size: int, compress: bool) -> tu
 
 def _plain(data: bytes, offset: int, block_size: int) -> Part:
     blocks = tuple(
-        Block(data[start : start + block_size], min(start + block_size, len(data)))
-        for start in range(0, len(data), block_size)
+        Block(data[start : start + block_size], min(start + block_size, len(data))) for start in range(0, len(data), block_size)
     )
-    return Part(
-        mode=Mode.PLAIN, offset=offset, size=len(data), block_size=block_size, announced=len(blocks), blocks=blocks
-    )
+    return Part(mode=Mode.PLAIN, offset=offset, size=len(data), block_size=block_size, announced=len(blocks), blocks=blocks)
 
 
 def _compressed(packed: bytes, offset: int, size: int, block_size: int, *, spare: int) -> Part:

@@ -2,7 +2,7 @@
 
 Waits scale with the work that is asked for, never with hope: a floor for the link, a part per megabyte of flash touched, and
 the time the bytes need on the wire, which `Session` adds itself. Per megabyte means per 1 000 000 bytes. The sources are
-flasher-constants.md section 1 (what today's flashers use) and the times of flash parts' data sheets.
+docs/sources.md, Time-outs (what today's flashers use) and the times of flash parts' data sheets.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Policy:
     """Waits in seconds, and how many tries."""
 
     command_s: float = 3.0
-    """Answer to a command that does nothing slow. Source: constants 1, default command timeout."""
+    """Answer to a command that does nothing slow. Source: docs/sources.md, Time-outs."""
     write_s: float = 10.0
-    """For the driver to take a frame, beyond its time on the wire. Source: constants 1, serial write timeout."""
+    """For the driver to take a frame, beyond its time on the wire. Source: docs/sources.md, Time-outs."""
     quiet_s: float = 0.05
     """Silence after which nothing more is expected. Source: fault catalogue rows 33, 34."""
     quiet_limit_s: float = 1.0
@@ -44,25 +44,26 @@ class Policy:
     sync_tries: tuple[int, ...] = (5, 3, 1)
     """SYNCs per reset in the rounds of `sync_s`; the first is spent on the ROM's autobaud (oracle, Limits)."""
     connect_limit_s: float = 10.0
-    """After this long without a valid answer connecting ends with a diagnosis. Source: constants 2.2 (others: 7 to 10 s)."""
+    """After this long without a valid answer connecting ends with a diagnosis. Source: docs/sources.md, Time-outs (others:
+    7 to 10 s)."""
     resync_s: tuple[float, ...] = (0.1, 0.5, 0.5, 0.5, 2.0)
     """Answer to each SYNC after something went wrong in a session."""
     ask_tries: int = 3
     """Times that a command is sent which does no harm when it is carried out twice."""
     erase_chip_s: float = 120.0
-    """Erase of the whole chip. Source: constants 1."""
+    """Erase of the whole chip. Source: docs/sources.md, Time-outs."""
     erase_s_per_mb: float = 40.0
-    """Erase of a region. Source: constants 1, esptool master."""
+    """Erase of a region. Source: docs/sources.md, Time-outs (esptool 5.6)."""
     program_s_per_mb: float = 40.0
-    """Erase and write inside a data block. Source: constants 1."""
+    """Erase and write inside a data block. Source: docs/sources.md, Time-outs."""
     erase_64k_s: float = 2.0
     """A block erase that a stub may hide in any data block. Source: W25Q32JV data sheet, block erase time maximum."""
     md5_s_per_mb: float = 8.0
-    """MD5 over flash. Source: constants 1."""
+    """MD5 over flash. Source: docs/sources.md, Time-outs."""
     greeting_s: float = 1.0
     """For a stub to say OHAI after MEM_END, before it is asked with SYNC. Source: catalogue row 25 (delays up to 4 s)."""
     mem_end_s: float = 0.5
-    """Answer to MEM_END, which may be cut off by the jump. Source: constants 1 (0.05 to 1)."""
+    """Answer to MEM_END, which may be cut off by the jump. Source: docs/sources.md, Time-outs (0.05 to 1)."""
     ram_ladder: tuple[RamRung, ...] = (
         RamRung(block_size=0x1800),
         RamRung(block_size=0x1800),
@@ -86,7 +87,7 @@ class Policy:
     reconnects: int = 3
     """Times per session that the chip is reset and connected again."""
     rom_block: int = 0x400
-    """Block of FLASH_DATA through the ROM. Source: constants 1."""
+    """Block of FLASH_DATA through the ROM. Source: docs/sources.md, Time-outs."""
     stub_block: int = 0x4000
     """Block of FLASH_DATA through a stub, its largest (oracle facts 69, 73)."""
     stub_block_paced: int = 0x1000
@@ -94,7 +95,7 @@ class Policy:
     read_chunk: int = 0x10000
     """Bytes per READ_FLASH, so that a damaged answer costs no more."""
     read_block: int = 0x1000
-    """Bytes per frame of READ_FLASH. Source: constants 1."""
+    """Bytes per frame of READ_FLASH. Source: docs/sources.md, Time-outs."""
     read_in_flight: int = 16
     """Frames that the stub may send ahead of our acknowledgements."""
 

@@ -4,7 +4,7 @@ On nearly every board two transistors connect the lines to EN and IO0: RTS alone
 low, both or none do nothing. A chip enters download mode if IO0 is low when EN rises. The classic order passes through "both",
 where EN already rises and IO0 is not low yet, so it works only if the capacitor at EN is slower than the driver; the tight
 order sets both lines in one step and has no such race, but needs a port that can. In a step true is asserted, false released.
-Source: flasher-constants.md 2.1 and 2.2.
+Source: docs/sources.md, Reset circuit and Reset sequences.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from flashcore.errors import UsageError
 GENERATIONS = (1, 2)
 
 _NEW_STUB_TEXT = 0x400A8000
-"""Where esp-flasher-stub lives on the ESP32 (clients.md 5); an older second generation at another address is not trusted."""
+"""Where esp-flasher-stub lives on the ESP32 (docs/sources.md, What clients expect); an older second generation at
+another address is not trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +122,4 @@ def _read(file: Path, generation: int) -> StubImage | None:
 
 
 def _trusted(image: StubImage) -> bool:
-    return image.generation == 1 or (
-        image.segments[0].address == _NEW_STUB_TEXT and image.entry > _NEW_STUB_TEXT + 0x1000
-    )
+    return image.generation == 1 or (image.segments[0].address == _NEW_STUB_TEXT and image.entry > _NEW_STUB_TEXT + 0x1000)

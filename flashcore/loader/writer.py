@@ -86,9 +86,7 @@ class Writer:
         self._held = Held(region)
         parts = self._plan(data, region.offset, compress=self._compress)
         on_wire = sum(part.on_wire for part in parts)
-        session.emit(
-            RegionStarted(action="write", offset=region.offset, size=region.size, on_wire=on_wire, name=region.name)
-        )
+        session.emit(RegionStarted(action="write", offset=region.offset, size=region.size, on_wire=on_wire, name=region.name))
         self._write_range(region, data, 0, len(data), parts)
         digest = self.verify(region, data)
         session.report_pacing()
@@ -99,9 +97,7 @@ class Writer:
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
-    def _write_range(
-        self, region: Region, data: bytes, start: int, end: int, parts: tuple[Part, ...] | None = None
-    ) -> None:
+    def _write_range(self, region: Region, data: bytes, start: int, end: int, parts: tuple[Part, ...] | None = None) -> None:
         """Write data[start:end] of `region`; `start` is a multiple of 4096, and `parts` the plan if there is one already."""
         session, policy = self._target.session, self._target.policy
         compress, stalls, recoveries = self._compress, 0, 0
@@ -194,9 +190,7 @@ class Writer:
                 failure = again
                 continue
             at = region.offset + good
-            target.session.emit(
-                Recovery(cause=cause.code, text=f"{cause.message}; going on at 0x{at:x}", resumes_at=at)
-            )
+            target.session.emit(Recovery(cause=cause.code, text=f"{cause.message}; going on at 0x{at:x}", resumes_at=at))
             return good
         raise TransferError(failure.message, hint=failure.hint, code=failure.code, context=failure.context) from failure
 

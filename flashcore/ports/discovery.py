@@ -2,7 +2,7 @@
 
 A port is a candidate if its USB id is that of a bridge found on such boards. One device can show up twice on macOS, through
 Apple's driver and through the vendor's; then the vendor's is the better one, since Apple's damages long writes to some bridges
-(fault catalogue row 1). Source: flasher-constants.md section 3.
+(fault catalogue row 1). Source: docs/sources.md, Bridges.
 """
 
 from __future__ import annotations

@@ -24,9 +24,7 @@ def opening(name: str, error: Exception, known: Iterable[str] = ()) -> PortError
     number = error.errno if isinstance(error, OSError) else None
     text = str(error)
     if number in _MISSING or "FileNotFoundError" in text:
-        return PortNotFoundError(
-            f"there is no port {name}", hint=_known_hint(known), context={"port": name, "errno": number}
-        )
+        return PortNotFoundError(f"there is no port {name}", hint=_known_hint(known), context={"port": name, "errno": number})
     if number in _BUSY or "exclusively lock" in text:
         return PortBusyError(
             f"{name} is used by another program",

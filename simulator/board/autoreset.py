@@ -5,8 +5,8 @@ through R into C, and counts as high only at 0.75 VDD, ln(4) R C later. IO0 has 
 EN crosses. Hence the race of the classic sequence: between its two writes EN is released while IO0 is still high, and all
 depends on whether the second write comes before the crossing.
 
-Source: flasher-constants 2.1; fault catalogue row 2 (autoreset-race). Fidelity: from data sheet (threshold 0.75 VDD); the
-discharge through a transistor takes microseconds on real boards and no time here.
+Source: docs/sources.md, Reset circuit; fault catalogue row 2 (autoreset-race). Fidelity: from data sheet (threshold 0.75 VDD);
+the discharge through a transistor takes microseconds on real boards and no time here.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ TRUTH: Mapping[Wiring, Mapping[tuple[bool, bool], Pulls]] = MappingProxyType(
         }.items()
     }
 )
-"""By wiring, then by (DTR, RTS), true is asserted. Source: flasher-constants 2.1; inverted and crossed derived from it."""
+"""By wiring, then by (DTR, RTS), true is asserted. Source: docs/sources.md, Reset circuit; inverted and crossed derived
+from it."""
 
 
 def rise_ns(r_ohm: float, c_farad: float) -> int:

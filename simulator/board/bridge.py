@@ -3,7 +3,7 @@
 Every figure is typical: latencies depend on the host's controller and driver too. Port names follow from the driver in use, so
 a bridge may have two names on one machine, and the choice between them can decide whether flashing works.
 
-Source: flasher-constants section 3 for identities, names and maximum rates; data sheets of the makers for buffers and packets.
+Source: docs/sources.md, Bridges for identities, names and maximum rates; data sheets of the makers for buffers and packets.
 Fidelity: from data sheet, except `control_ns` (one to two frames of full-speed USB) and host buffers: guessed.
 """
 
@@ -127,7 +127,7 @@ def _silabs(name: str, product: str, serial: str, max_baud: int, tx_buffer: int)
         ports=_SILABS_PORTS,
         max_baud=max_baud,
         tx_buffer=tx_buffer,
-        source=f"flasher-constants 3 (row CP2102 / CP2104 / CP2102N); Silicon Labs {name} data sheet",
+        source=f"docs/sources.md, Bridges; Silicon Labs {name} data sheet",
     )
 
 
@@ -144,7 +144,7 @@ def _wch(
         ports=ports,
         max_baud=max_baud,
         packet_bytes=packet_bytes,
-        source=f"flasher-constants 3; WCH {name} data sheet",
+        source=f"docs/sources.md, Bridges; WCH {name} data sheet",
     )
 
 
@@ -159,7 +159,7 @@ def _ftdi(name: str, pid: int, product: str, serial: str) -> BridgeSpec:
         ports=_FTDI_PORTS,
         max_baud=3_000_000,
         latency_ns=16 * MS,
-        source=f"flasher-constants 3 (16 ms latency timer); FTDI {name} data sheet and AN232B-04",
+        source=f"docs/sources.md, Bridges (16 ms latency timer); FTDI {name} data sheet and AN232B-04",
     )
 
 

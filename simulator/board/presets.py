@@ -3,7 +3,7 @@
 Makers change parts between batches, above all the USB adapter, so each preset says which batch it means. All but
 ``esp32-oracle`` model silicon.
 
-Source: flasher-constants section 3 (which bridge on which board), schematics and product pages of the makers for the rest.
+Source: docs/sources.md, Bridges (which one on which board), schematics and product pages of the makers for the rest.
 Fidelity: from source for chip and bridge; R and C of EN from Espressif's reference design where a schematic is not public.
 """
 

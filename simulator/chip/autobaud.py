@@ -4,7 +4,7 @@ Until the counter passes 127 the ROM looks at nothing else; then the divider is 
 13 bytes of 0x55 are enough, so the first SYNC is spent on it and never answered, and so is the start of anything else
 that a host says first.
 
-Source: oracle README, Limits (autobaud is faked in the recording; the threshold was seen in the ROM's code). Fidelity:
+Source: oracle, Limits (autobaud is faked in the recording; the threshold was seen in the ROM's code). Fidelity:
 from source; that the rate comes out right as soon as the counter is full is derived: any text has single-bit pulses by
 then.
 """

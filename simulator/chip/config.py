@@ -73,4 +73,4 @@ ORACLE = ChipConfig(
 )
 """The recorded chip, under the conditions of the recording: instant flash, no baud detection, no watchdog, a misjudged crystal.
 
-Source: oracle README, Limits; rom_reg.json read_efuse, read_uart, read_misc."""
+Source: oracle, Limits; rom_reg.json read_efuse, read_uart, read_misc."""

@@ -22,7 +22,7 @@ BLOCK_SIZE = 0x1000
 """Bytes of address space."""
 
 DEFAULT_MAC = "24:6f:28:aa:bb:cc"
-"""Factory MAC of the recorded chip. Source: oracle README, Sessions."""
+"""Factory MAC of the recorded chip. Source: docs/oracle.md, Facts."""
 
 CONF, CMD, DATE = 0xFC, 0x104, 0x1FC
 CONF_PROGRAM, CONF_READ = 0x5A5A, 0x5AA5
@@ -170,6 +170,9 @@ class Efuse:
     def _reload(self) -> None:
         hidden = self.field("RD_DIS")
         three_quarters = self.field("CODING_SCHEME") == 1
+        if not hidden and not three_quarters:
+            self._shown = [list(cells) for cells in self._cells]
+            return
         for block, cells in enumerate(self._cells):
             whole = _joined(cells) & ~_masked(block, lambda place: place.read_protect, hidden)
             if block and three_quarters:

@@ -211,7 +211,7 @@ def _ideal() -> FlashPart:
         chip_erase_max_ns=0,
         status_write_max_ns=0,
         floating=0x00,
-        source="oracle README 'Limits' (flash is instant); rom_reg.json flash_id_via_spi_regs (id), "
+        source="oracle, Limits (flash is instant); rom_reg.json flash_id_via_spi_regs (id), "
         "esptool_5.6.0_wire.txt (SFDP reads as zeros)",
     )
 

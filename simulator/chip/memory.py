@@ -160,7 +160,7 @@ class Memory:
     def clear(self) -> None:
         """Power-on: RAM and unattached peripheral registers become zero; attached blocks stay.
 
-        Fidelity: zeros as in the recordings; silicon's RAM content at power-on is undefined (oracle README, Limits).
+        Fidelity: zeros as in the recordings; silicon's RAM content at power-on is undefined (oracle, Limits).
         """
         self._ram.clear()
         self._plain.clear()

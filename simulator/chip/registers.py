@@ -115,13 +115,13 @@ class BoardRegisters:
 
 
 ORACLE = BoardRegisters(strap=0x03, crystal_hz=26_000_000, clkdiv=0x15A, rtc_cali=0x0002_8000)
-"""The recorded chip. Source: rom_reg.json read_uart, read_strap, read_misc; oracle README, Limits (crystal)."""
+"""The recorded chip. Source: rom_reg.json read_uart, read_strap, read_misc; oracle, Limits (crystal)."""
 
 
 def uart_divider(clock_hz: int, baud: int) -> int:
     """Return the UART_CLKDIV word for a rate: integer part and sixteenths.
 
-    Source: rom_misc.json baud_460800 (0x00600038 for a 26 MHz crystal); technical reference manual.
+    Source: rom_misc.json baud_460800_0 (0x00600038 for a 26 MHz crystal); technical reference manual.
     """
     sixteenths = (clock_hz << 4) // baud
     return (sixteenths >> 4 & 0xF_FFFF) | (sixteenths & 0xF) << 20
@@ -152,8 +152,8 @@ class RegisterBlock:
         self._watchers: dict[int, Callable[[int], None]] = {}
 
     def reset(self, words: Mapping[int, int]) -> None:
-        """Set the block's words, by address; words of other blocks are passed over, all others become zero."""
-        self._words = {address: value for address, value in words.items() if self.base <= address < self.base + PAGE}
+        """Set the words at these addresses, all of them in this block; the others become zero."""
+        self._words = dict(words)
 
     def poke(self, address: int, value: int) -> None:
         """Set a word from the device's side: read-only or not, and without a call back."""
@@ -203,9 +203,11 @@ class Registers:
 
     def reset(self, board: BoardRegisters) -> None:
         """Chip reset and start of the ROM: registers and the ROM's variables as they then stand."""
-        words = _WORDS | board.words()
-        for block in self._blocks.values():
-            block.reset(words)
+        words: dict[int, dict[int, int]] = {base: {} for base in self._blocks}
+        for address, value in (_WORDS | board.words()).items():
+            words[address & ~(PAGE - 1)][address] = value
+        for base, block in self._blocks.items():
+            block.reset(words[base])
         self._memory.load(FLASHCHIP, _VARIABLES)
 
     def poke(self, address: int, value: int) -> None:

@@ -136,7 +136,13 @@ def _give_terminal(group: int) -> None:
 
 @contextlib.contextmanager
 def forwarding(child: Child) -> Iterator[None]:
-    """Let signals that would end us end CMD instead, so that everything is cleaned up behind it."""
+    """Let signals that would end us end CMD instead, so that everything is cleaned up behind it.
+
+    Python gives signals to the main thread alone; a run in another thread leaves them as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def forward(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:

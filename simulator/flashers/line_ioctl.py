@@ -2,7 +2,7 @@
 
 Flashers that change DTR and RTS in one step go past pyserial and call ``ioctl(port.fileno(), TIOCMSET, ...)``. On the private
 descriptor of a virtual port that call is answered here; every other call goes to the system.
-Source: clients.md section 3, linux/tty `tty_ioctl(2)`, `ioctl_tty(2)`.
+Source: docs/sources.md, Modem lines; Linux manual, `tty_ioctl(2)`, `ioctl_tty(2)`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A pseudo-terminal as the client's side: for every program that opens a serial port by its path.
 
-The client's baud rate is read from the master at each batch of bytes, custom rates too. A pty has no modem lines. What the
-device sends while nobody has the port open is dropped, as a driver does, so the client's coming and going is watched (inotify).
+The client's baud rate is read from the master at each batch of bytes, custom rates too. A pty has no modem lines, but a
+`simulator.links.lines.LineServer` may answer for them. What the device sends while nobody has the port open is dropped, as a
+driver does, so the client's coming and going is watched (inotify).
 Our own descriptor of the client's end stays open, so that settings survive between clients and the master never reads an error.
-Source: clients.md section 2.
+Source: docs/sources.md, Pseudo-terminals.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ import tty
 from collections.abc import Sequence
 
 from simulator.board.board import HostBaud, HostBytes, HostClose, HostEvent, HostOpen
+from simulator.links.lines import LineServer
 from simulator.links.presence import Presence
 
 CHUNK = 65536
 """Bytes read at once; more than a pty buffers."""
+
+_DRAINING = 16
+"""Reads before a change of the lines is taken, at most; a pty is empty after a few, unless another thread keeps writing."""
 
 _TCGETS2 = 0x802C542A
 _TERMIOS2 = struct.Struct("4I20s2I")
@@ -31,17 +36,25 @@ _SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if nam
 class PtyLink:
     """A pseudo-terminal. Close it, or use it as a context manager.
 
+    Args:
+        lines: What answers for DTR and RTS; ``None`` for a port without. It is closed with the port.
+
     Raises:
         OSError: The system has none left.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lines: LineServer | None = None) -> None:
+        self._lines = lines
         self._open_files = contextlib.ExitStack()
+        if lines is not None:
+            self._open_files.callback(lines.close)
         try:
             self._master, self._slave = os.openpty()
             self._open_files.callback(os.close, self._master)
             self._open_files.callback(os.close, self._slave)
             tty.setraw(self._slave, termios.TCSANOW)
+            if lines is not None:
+                _set_hang_up(self._slave)
             os.set_blocking(self._master, False)
             self.path = os.ttyname(self._slave)
             """What the client opens."""
@@ -69,12 +82,14 @@ class PtyLink:
 
     @property
     def other_descriptors(self) -> Sequence[int]:
-        """Where the watch on the client's end reports."""
-        return self._presence.descriptors
+        """Where the watch on the client's end reports, and where clients ask for the modem lines."""
+        return (*self._presence.descriptors, *(self._lines.descriptors if self._lines is not None else ()))
 
     def poll(self, *, take_bytes: bool) -> list[HostEvent]:
         """Return what the client has done since, in order."""
         events: list[HostEvent] = []
+        # Whoever asks has opened the port before, so who came must be looked up after who asks.
+        asked = self._lines is not None and self._lines.asked()
         opened, closed = self._presence.changes()
         before = self._users
         self._users += opened
@@ -82,15 +97,25 @@ class PtyLink:
             # Bytes on their way through the kernel when the last client left escaped the flush of that moment.
             termios.tcflush(self._slave, termios.TCIFLUSH)
             events.append(HostOpen())
+            if self._lines is not None:
+                events += self._lines.opened()
         if self._users:
             self._follow_baud(events)
-        data = self._read() if take_bytes or closed else b""
-        if data:
-            self._follow_baud(events)
-            events.append(HostBytes(data))
+        if take_bytes or closed:
+            # All that was written before the lines changed is here by now, and goes first.
+            for _ in range(_DRAINING if asked else 1):
+                data = self._read()
+                if not data:
+                    break
+                self._follow_baud(events)
+                events.append(HostBytes(data))
+            if self._lines is not None:
+                events += self._lines.answer()
         self._users = max(0, self._users - closed)
         if closed and not self._users:
             termios.tcflush(self._slave, termios.TCIFLUSH)
+            if self._lines is not None:
+                events += self._lines.closed(hang_up=_hangs_up(self._slave))
             events.append(HostClose())
         return events
 
@@ -112,6 +137,17 @@ class PtyLink:
         if baud != self._baud:
             self._baud = baud
             events.append(HostBaud(baud))
+
+
+def _set_hang_up(slave: int) -> None:
+    """Let the settings ask for the lines to be released by the last close, as those of real serial ports do."""
+    settings = termios.tcgetattr(slave)
+    settings[2] |= termios.HUPCL
+    termios.tcsetattr(slave, termios.TCSANOW, settings)
+
+
+def _hangs_up(slave: int) -> bool:
+    return bool(termios.tcgetattr(slave)[2] & termios.HUPCL)
 
 
 def _baud(master: int, slave: int) -> int:

@@ -4,6 +4,9 @@ The pump calls the same four methods of a device as a virtual port does, with th
 serves any number of devices. At pace ``max`` the device's clock runs ahead of the machine's, but only where somebody waits for
 it: while bytes for the client are on their way, while a request has had no answer yet, and while the adapter's buffers are
 full. A board that chatters by itself therefore keeps its rhythm at either pace.
+
+After a change of the modem lines the device's clock waits a moment for the next one. A reset sequence is a race between the
+time of a change and a capacitor of some hundred microseconds, which must not depend on how busy this machine is.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Protocol
 
 import simulator.chip
 from flashcore.port import NS_PER_S
-from simulator.board.board import Device, HostBytes, HostClose, HostEvent, HostOpen
+from simulator.board.board import Device, HostBytes, HostClose, HostEvent, HostLines, HostOpen
 from simulator.clock import monotonic_ns
 from simulator.kernel import MS
 
@@ -30,6 +33,10 @@ ANSWER_NS = 120 * NS_PER_S
 
 SETTLE_NS = 200 * MS
 """How long the device goes on when the client has ended, so that what it was told last is done."""
+
+HOLD_NS = 20 * MS
+"""How long the device's clock stands still after a change of the lines, unless the client does something else. No flasher's
+sequence waits for less than 50 ms on purpose. Fidelity: the time between two changes is that of the adapter's transfers alone."""
 
 
 @unique
@@ -88,10 +95,13 @@ class Pump:
         self._ahead_ns = device.kernel.now - clock()
         self._room_ns = 0
         self._asked_ns: int | None = None
+        self._held_until = clock()
         self._backlog = bytearray()
 
     def now_ns(self) -> int:
         """Return the device's time."""
+        if self._held_ns():
+            return self.device.kernel.now
         return max(self._clock() + self._ahead_ns, self.device.kernel.now)
 
     def step(self) -> None:
@@ -101,7 +111,7 @@ class Pump:
         for event in self.link.poll(take_bytes=self._has_room()):
             self._submit(event)
         self._deliver()
-        while self._pace is Pace.MAX:
+        while self._pace is Pace.MAX and not self._held_ns():
             target = self._worth_waiting_for()
             if target is None:
                 break
@@ -111,6 +121,9 @@ class Pump:
 
     def wait_ns(self) -> int | None:
         """Return how long nothing happens unless the client does something, in nanoseconds; ``None`` is for ever."""
+        held = self._held_ns()
+        if held:
+            return held
         due = [at for at in (self.device.next_deadline(), None if self._has_room() else self._room_ns) if at is not None]
         return max(0, min(due) - self.now_ns()) if due else None
 
@@ -122,6 +135,7 @@ class Pump:
     def settle(self) -> None:
         """Let the device do what it was told last, without waiting for the machine's clock."""
         device = self.device
+        self._held_until = self._clock()
         device.advance(self.now_ns())
         for event in self.link.poll(take_bytes=True):
             self._submit(event)
@@ -136,6 +150,9 @@ class Pump:
         device.advance(now)
 
     def _submit(self, event: HostEvent) -> None:
+        if self._held_ns() and not isinstance(event, HostLines):
+            self._held_until = self._clock()
+            self.device.advance(self.now_ns())
         done = self.device.submit(event)
         match event:
             case HostBytes():
@@ -144,8 +161,16 @@ class Pump:
             case HostOpen() | HostClose():
                 self._backlog.clear()
                 self._asked_ns = None
+            case HostLines():
+                self.device.advance(max(done, self.device.kernel.now))
+                self._asked_ns = None
+                self._held_until = self._clock() + HOLD_NS
             case _:
                 self.device.advance(max(done, self.device.kernel.now))
+
+    def _held_ns(self) -> int:
+        """Return how long the device's clock is going to stand still, in nanoseconds of the machine's."""
+        return max(0, self._held_until - self._clock())
 
     def _has_room(self) -> bool:
         return self._room_ns <= self.now_ns()

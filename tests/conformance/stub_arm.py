@@ -13,7 +13,7 @@ from simulator.wire import Chunk, byte_time
 from tests.conformance.arms import LINE_BAUD, SILENCE_NS, ModelArm
 
 BURST = 128
-"""Bytes that the recording's line delivers in one go (oracle README, Limits)."""
+"""Bytes that the recording's line delivers in one go (oracle, Limits)."""
 
 READ_MAGIC = bytes.fromhex("c0000a04000000000000100040c0")
 """The recorder's question whether the stub is alive."""

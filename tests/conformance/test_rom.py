@@ -26,7 +26,7 @@ LOST_FIRST_BURST = {"sync_after_c0_run_8_pause"}
 They are played to a chip that is deaf at that moment."""
 
 SYNC_TRIES = 3
-"""How often the recorder repeated a first SYNC that a fresh chip did not answer (README, Schema)."""
+"""How often the recorder repeated a first SYNC that a fresh chip did not answer (docs/oracle.md)."""
 
 PROBES = [(file, probe) for file in FILES for probe in oracle.probes(file)]
 OPCODES: list[dict[str, Any]] = oracle.load("rom_opcodes")["ops"]

@@ -143,7 +143,11 @@ def test_a_chip_that_waits_but_hears_nothing_points_at_the_tx_wire() -> None:
         (b"\0" * 40, NoAnswerError, "connect.line_stuck"),
         (b"\xff" * 3, NoAnswerError, "connect.line_stuck"),
         (b"noise" + SYNC_WIRE, BridgeEchoError, "connect.echo"),
-        (b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nhello\r\n", WrongBootModeError, "connect.wrong_boot_mode"),
+        (
+            b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nhello\r\n",
+            WrongBootModeError,
+            "connect.wrong_boot_mode",
+        ),
         (b"\r\nOK\r\n", NotAnEspDeviceError, "connect.not_an_esp_device"),
         (b"Marlin 2.1 ready, type ?\n", NotAnEspDeviceError, "connect.not_an_esp_device"),
         (bytes(range(128, 256)), NotAnEspDeviceError, "connect.not_an_esp_device"),

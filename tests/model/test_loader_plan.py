@@ -28,7 +28,8 @@ def test_the_parts_hold_the_data_back_to_back(windows: int, rest: int, compress:
     assert rebuilt(parts) == data
     at = 0x10000
     for part in parts:
-        assert part.offset == at and part.offset % 0x1000 == 0
+        assert part.offset == at
+        assert part.offset % 0x1000 == 0
         assert part.blocks[-1].until == part.size
         assert all(0 < len(block.payload) <= 0x400 for block in part.blocks)
         at += part.size

@@ -105,7 +105,8 @@ def test_info_names_package_mac_crystal_and_flash() -> None:
     with desk.open(ROM_ONLY) as flasher:
         info = flasher.info()
     assert str(info.silicon) == "ESP32-D0WDQ6-V3 revision 3.0"
-    assert info.silicon.mac_text == "d8:a0:1d:40:8f:1c" and info.silicon.mac_valid
+    assert info.silicon.mac_text == "d8:a0:1d:40:8f:1c"
+    assert info.silicon.mac_valid
     assert (info.crystal.nominal, info.crystal.is_plausible) == (40, True)
     assert desk.of(FlashFound) == [FlashFound(jedec_id=0xEF4016, size=4 << 20)]
 

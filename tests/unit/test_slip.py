@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,17 @@ def test_unescape_refuses_exactly_what_encode_never_makes(raw: bytes) -> None:
         assert encode(b"")[1:-1] != body
     else:
         assert encode(packet)[1:-1] == body
+
+
+@pytest.mark.parametrize("run", [0, 1, 40, 400], ids="{} bytes between escapes".format)
+def test_escapes_are_undone_and_judged_alike_however_far_apart_they_are(run: int) -> None:
+    plain = b"a" * run
+    packet = b"\xc0" + plain + b"\xdb" + plain + b"\xdc" + plain + b"\xc0\xdb" + plain
+    body = encode(packet)[1:-1]
+    assert unescape(body) == packet
+    assert unescape(body + b"\xdb") is None
+    assert unescape(body + b"\xdb\x00") is None
+    assert unescape(body.replace(b"\xdb\xdd", b"\xdb\xdb", 1)) is None
 
 
 def test_recorded_answers_decode_to_the_frames_that_the_oracle_lists() -> None:

@@ -1,6 +1,6 @@
 """MEM_BEGIN, MEM_DATA, MEM_END: writing to memory and jumping there.
 
-Source: oracle facts 24 to 28, rom_mem.json. Fidelity: recorded; code other than a known stub is a model gap.
+Source: oracle facts 24 to 28, rom_mem.json. Fidelity: recorded; code other than a known stub is interpreted.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from flashcore.protocol.opcodes import RomStatus
 from simulator.chip.memory import BusFault
 from simulator.chip.rom.state import MAX_BLOCK, RomState
 from simulator.chip.soc import ResetCause, Soc
+from simulator.chip.xtensa import RamProgram
 
 SOFTWARE_RESET = 0x4000_824C
 """Entry of the ROM function that resets the chip. Source: rom_mem.json mem_end_run_reset."""
@@ -83,6 +84,5 @@ def _run(soc: Soc, entry: int) -> int:
         soc.uart.send(_FETCH_FAULT.format(entry).encode())
         soc.die(f"jump to 0x{entry:08x}, where nothing is mapped")
         return 0
-    soc.note("gap", f"code at 0x{entry:08x} is no known stub: it is taken to run and say nothing")
-    soc.die("unknown code runs")
+    soc.jump(RamProgram(soc, entry))
     return 0

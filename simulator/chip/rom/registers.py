@@ -49,7 +49,7 @@ def write(rom: RomState) -> int:
     for entry in range(rom.size // ENTRY_LENGTH):
         if entry >= MAX_ENTRIES:
             memory.write32(0, 0)
-        address, value, mask, delay_us = (rom.word(4 * entry + part) for part in range(4))
+        address, value, mask, delay_us = rom.words(4 * entry)
         if mask != _WORD:
             value = memory.read32(address) & ~mask | value & mask
         memory.write32(address, value)

@@ -6,7 +6,7 @@ escapes and DB before anything else is just dropped, even before a C0, which the
 straight into one buffer of 8192 bytes that is never cleared and never overrun: what does not fit is dropped, what is
 not overwritten stays.
 
-The work is done by `find` and `replace` on whole pieces; only frames with broken escapes take a slower way.
+The work is done by `find` and `unescape` on whole pieces; only frames with broken escapes take a slower way.
 
 Source: oracle facts 9 to 14, rom_slip.json. Fidelity: recorded.
 """
@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import re
 
-END = b"\xc0"
-ESC = b"\xdb"
-ESC_END = b"\xdb\xdc"
-ESC_ESC = b"\xdb\xdd"
+from flashcore.protocol.slip import END, ESC, unescape
 
 BUFFER_SIZE = 8192
 """Size of the receive buffer in bytes. Source: oracle fact 14, rom_slip.json long_readreg_2000."""
@@ -86,8 +83,9 @@ class SlipReceiver:
         self.buffer[length : self.length] = piece
 
     def _unescape(self, piece: bytes) -> bytes:
-        if piece.count(ESC_END) + piece.count(ESC_ESC) == piece.count(ESC):
-            return piece.replace(ESC_END, END).replace(ESC_ESC, ESC)
+        packet = unescape(piece)
+        if packet is not None:
+            return packet
         plain = _ESCAPE.sub(lambda pair: _plain(pair.group(1)[0]), piece)
         rest = _ESCAPE.sub(b"", piece)
         if rest.endswith(ESC):

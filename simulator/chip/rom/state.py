@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from struct import Struct
 
 from flashcore.protocol.opcodes import RomStatus
 from flashcore.protocol.packet import HEADER, RESPONSE, checksum
@@ -34,6 +35,7 @@ MAX_DATA_SIZE = MAX_BLOCK + 16
 """Largest size field of a data command. Source: oracle fact 15, rom_mem.json mem_size_field."""
 
 _ANSWER_SIZE = 68
+_FOUR_WORDS = Struct("<IIII")
 
 FollowUp = Callable[[], int]
 """Runs when the answer has left; may name another one to run later. Returns how long it takes in nanoseconds."""
@@ -106,6 +108,12 @@ class RomState:
         """Return the request's 32-bit body word `index`, which may be older than the request (oracle fact 13)."""
         at = BODY + 4 * index
         return int.from_bytes(self.receiver.buffer[at : at + 4], "little")
+
+    def words(self, index: int) -> tuple[int, int, int, int]:
+        """Return four body words from word `index` on; what lies beyond the receive buffer counts as zero."""
+        at = BODY + 4 * index
+        first, second, third, fourth = _FOUR_WORDS.unpack(self.receiver.buffer[at : at + 16].ljust(16, b"\0"))
+        return first, second, third, fourth
 
     def succeed(self) -> None:
         """Status of success, with the code of the last failure left in place."""

@@ -7,6 +7,7 @@ from struct import Struct, iter_unpack
 from flashcore.protocol.opcodes import StubStatus
 from simulator.chip.memory import WORD, Memory
 from simulator.chip.soc import ResetCause, Soc
+from simulator.chip.xtensa import RamProgram
 from simulator.kernel import US
 
 SOFTWARE_RESET = 0x4000_824C
@@ -79,7 +80,7 @@ class Upload:
 
 
 def enter(soc: Soc, entry: int) -> None:
-    """Jump to `entry`: the ROM's reset, another stub, or code that this model does not know."""
+    """Jump to `entry`: the ROM's reset, another stub, or a program of the host's own."""
     from simulator.chip.stub.recognise import program_at
 
     if entry == SOFTWARE_RESET:
@@ -89,5 +90,4 @@ def enter(soc: Soc, entry: int) -> None:
     if program is not None:
         soc.jump(program)
         return
-    soc.note("gap", f"jump to 0x{entry:08x}: unknown code")
-    soc.die(f"unknown code at 0x{entry:08x}")
+    soc.jump(RamProgram(soc, entry))

@@ -1,0 +1,42 @@
+"""Environment variables that give a client modem lines on a pty, and put the pty into its list of ports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from simulator.board.bridge import BridgeSpec
+from simulator.preload import build, port_list
+from simulator.preload.port_list import ListedPort
+
+SITE = Path(__file__).with_name("site")
+"""Folder with the module that Python runs at its start."""
+
+
+def for_lines(sockets: Mapping[str, str]) -> dict[str, str]:
+    """Return what gives a client DTR and RTS.
+
+    Args:
+        sockets: By the path of each pty the socket that answers for its lines.
+
+    Raises:
+        CompilerError: The library for the client cannot be made.
+    """
+    entries = ";".join(f"{port}={socket}" for port, socket in sockets.items())
+    return {"LD_PRELOAD": _before(str(build.library()), "LD_PRELOAD"), "ESPSIM_LINES": entries}
+
+
+def for_list(ports: Sequence[ListedPort]) -> dict[str, str]:
+    """Return what lets pyserial, in Python 3.7 or newer, list `ports` and no others."""
+    return {"PYTHONPATH": _before(str(SITE), "PYTHONPATH"), port_list.VARIABLE: port_list.to_json(ports)}
+
+
+def listed(device: str, spec: BridgeSpec) -> ListedPort:
+    """Return how a list of ports shows the adapter `spec` behind `device`."""
+    return ListedPort(device, spec.vid, spec.pid, spec.serial, spec.manufacturer, spec.product)
+
+
+def _before(first: str, variable: str) -> str:
+    rest = os.environ.get(variable)
+    return f"{first}:{rest}" if rest else first

@@ -1,0 +1,105 @@
+"""Which ports pyserial lists: chosen ones, and no others, so that a program left to find its port cannot touch real hardware.
+
+This file runs in interpreters that know nothing of this project, from Python 3.7 on, so it imports the standard library only
+and changes pyserial's module when that is imported, if ever. All lists of pyserial on POSIX come from that one module.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from serial.tools.list_ports_common import ListPortInfo
+
+    Comports = Callable[..., Sequence[ListPortInfo]]
+
+VARIABLE = "ESPSIM_PORTS"
+"""Environment variable with the ports, as JSON."""
+
+_ORIGIN = "serial.tools.list_ports_posix"
+_COPY = "serial.tools.list_ports"
+
+
+@dataclass(frozen=True)
+class ListedPort:
+    """A port as a list of ports shows it.
+
+    Args:
+        device: What a client opens.
+        vid: USB vendor id of the adapter.
+        pid: USB product id.
+        serial_number: Of the adapter, empty if it has none.
+        manufacturer: As the adapter calls its maker.
+        product: As the adapter calls itself.
+    """
+
+    device: str
+    vid: int
+    pid: int
+    serial_number: str = ""
+    manufacturer: str = ""
+    product: str = ""
+
+
+def to_json(ports: Sequence[ListedPort]) -> str:
+    """Return `ports` as a value for `VARIABLE`."""
+    return json.dumps([asdict(port) for port in ports])
+
+
+def show_what_the_environment_says() -> None:
+    """List the ports that `VARIABLE` holds; do nothing where it is not set."""
+    text = os.environ.get(VARIABLE)
+    if text:
+        show_only([ListedPort(**port) for port in json.loads(text)])
+
+
+def show_only(ports: Sequence[ListedPort]) -> None:
+    """Let pyserial list `ports` and nothing else, whether it is imported already or only later."""
+
+    def comports(include_links: bool = False) -> list[ListPortInfo]:
+        return [_shown(port) for port in ports]
+
+    for name in (_ORIGIN, _COPY):
+        if name in sys.modules:
+            sys.modules[name].comports = comports  # type: ignore[attr-defined]
+    if _ORIGIN not in sys.modules:
+        sys.meta_path.insert(0, _Finder(comports))
+
+
+def _shown(port: ListedPort) -> ListPortInfo:
+    from serial.tools.list_ports_common import ListPortInfo
+
+    info = ListPortInfo(port.device)
+    info.vid, info.pid = port.vid, port.pid
+    info.serial_number = port.serial_number or None
+    info.manufacturer, info.product = port.manufacturer, port.product
+    info.description = port.product or info.name
+    info.hwid = info.usb_info()
+    return info
+
+
+class _Finder:
+    """Finds pyserial's module as Python would, and has it changed once it is loaded."""
+
+    def __init__(self, comports: Comports) -> None:
+        self._comports = comports
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name == _ORIGIN else None
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            module.comports = self._comports  # type: ignore[attr-defined]
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
