@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _VERBS = {"write": "Writing", "read": "Reading", "erase": "Erasing", "verify": "Verifying"}
+_LOADERS = {"rom": "ROM loader", "stub": "stub"}
 _STEP = 10
 
 
@@ -122,7 +123,9 @@ class TextView:
                 self._connecting = True
             case Connected(loader=loader, strategy=strategy, resets=resets, syncs=syncs):
                 self._connecting = False
-                self._line(f"Connected: the {loader} answers ({strategy}; resets: {resets}, SYNCs: {syncs})")
+                self._line(
+                    f"Connected: the {_LOADERS.get(loader, loader)} answers ({strategy}; resets: {resets}, SYNCs: {syncs})"
+                )
             case ChipFound(chip=chip):
                 self._line(f"Chip: {chip}")
             case StubRunning(source=source, uploaded=uploaded):

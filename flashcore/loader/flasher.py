@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from flashcore.chips import SECTOR_SIZE, ChipSpec
-from flashcore.chips.esp32 import Crystal, Silicon, crystal, identify
+from flashcore.chips.esp32 import ESP32, Crystal, Silicon, crystal, identify
 from flashcore.errors import CancelledError, DoesNotFitError, LinesUnsupportedError, PortLostError, UsageError
 from flashcore.image import ImageWarning, Region, check
 from flashcore.loader import reader, reset
@@ -140,7 +140,7 @@ class Flasher:
         return ChipInfo(
             chip=chip,
             silicon=silicon,
-            crystal=crystal(divider, target.session.port.baudrate),
+            crystal=_crystal(divider, target.session.port.baudrate),
             jedec_id=target.jedec_id,
             flash_size=size,
             loader=target.loader.name,
@@ -319,3 +319,10 @@ def _silicon(loader: Loader) -> Silicon:
     chip = loader.chip
     words = [loader.read_reg(chip.efuse_base + 4 * index) for index in range(chip.efuse_words)]
     return identify(words, loader.read_reg(chip.apb_date_register))
+
+
+def _crystal(divider: int, baud: int) -> Crystal:
+    found = crystal(divider, baud)
+    # The newer stub feeds the UART with twice the crystal's clock.
+    halved = crystal((divider & ESP32.uart_clock_divider_mask) // 2, baud)
+    return halved if halved.is_plausible and not found.is_plausible else found

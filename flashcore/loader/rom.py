@@ -26,7 +26,7 @@ class RomLoader(Loader):
     def md5(self, offset: int, size: int) -> bytes:
         """Return the MD5 of `size` bytes of flash at `offset`, 16 bytes.
 
-        The ROM reads in words, so it refuses an odd length that ends with the flash (oracle fact 38); then the bytes are fetched.
+        The ROM reads in words and refuses an odd length that ends with the flash (oracle fact 38): then the bytes are fetched.
 
         Raises:
             BadPacketError: The answer is no MD5.

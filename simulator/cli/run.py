@@ -22,6 +22,7 @@ Examples:
   espsim run --board ttgo-lora32-v1 -- esptool --port {port} flash-id
   espsim run --fault silent-line --stats -- esptool --port {port} flash-id
   espsim run --link pty -- esptool --port {port} --before no-reset flash-id
+  espsim run --link pty --lines --list-port -- esptool flash-id
 """
 
 
@@ -57,6 +58,8 @@ Examples:
 @click.option(
     "--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the board with --link pty."
 )
+@click.option("--lines", is_flag=True, help="Give the port of --link pty DTR and RTS (Linux; needs a C compiler).")
+@click.option("--list-port", is_flag=True, help="Let pyserial list the port of --link pty, with VID:PID, and no other port.")
 @click.argument("command_line", metavar="CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
     *,
@@ -71,6 +74,8 @@ def command(
     stats: bool,
     timeout: float | None,
     pace: str,
+    lines: bool,
+    list_port: bool,
     command_line: tuple[str, ...],
 ) -> int:
     """Run CMD against a virtual board and exit with its exit code.
@@ -78,7 +83,12 @@ def command(
     The board's port stands in for {port} in CMD, and in ESPSIM_PORT. In virtual time (--link virtual) CMD is a Python program
     in any environment with Python 3.11 or newer: it runs unmodified, but its waiting costs nothing. With --link pty CMD is
     any program, and the board keeps real time.
+
+    A pty has no modem lines: without --lines, CMD cannot reset the board. With it, a small library is made once and preloaded
+    into CMD; programs that are linked statically do not load it.
     """
+    if (lines or list_port) and link != "pty":
+        raise click.UsageError("--lines and --list-port are for --link pty; in virtual time the port has both")
     from simulator.cli.report import report
     from simulator.flashers.job import Request
     from simulator.scenario import Scenario
@@ -88,7 +98,7 @@ def command(
             board=board,
             faults=faults,
             seed=seed,
-            download=boot == "download" if boot else link == "pty",
+            download=boot == "download" if boot else link == "pty" and not lines,
             flash=os.path.abspath(flash) if flash else "",
             keep_events=transcript is not None,
         ),
@@ -100,8 +110,9 @@ def command(
 
         finished = run_virtual(command_line, request, timeout_s=timeout)
     else:
-        from simulator.flashers.real_run import run_pty
+        from simulator.flashers.real_run import Extras, run_pty
         from simulator.links.pump import Pace
 
-        finished = run_pty(command_line, request, timeout_s=timeout, pace=Pace(pace))
+        extras = Extras(lines=lines, listed=list_port)
+        finished = run_pty(command_line, request, timeout_s=timeout, pace=Pace(pace), extras=extras)
     return report(finished, stats=stats, timeout_s=timeout)

@@ -24,11 +24,11 @@ import click
 @click.option(
     "--boot",
     type=click.Choice(("flash", "download")),
-    default="download",
-    show_default=True,
-    help="What the board does at power-on.",
+    help="What the board does at power-on.  [default: download; flash with --lines]",
 )
 @click.option("--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the boards.")
+@click.option("--lines", is_flag=True, help="Give the ports DTR and RTS (Linux; needs a C compiler).")
+@click.option("--list-port", is_flag=True, help="Let pyserial list the ports, with VID:PID, and no others.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time.")
 def command(
     *,
@@ -36,16 +36,24 @@ def command(
     faults: tuple[str, ...],
     seed: int,
     link: str,
-    boot: str,
+    boot: str | None,
     pace: str,
+    lines: bool,
+    list_port: bool,
     timeout: float | None,
 ) -> int:
-    """Offer virtual boards on serial ports; print `port: PATH` for each and serve until interrupted."""
+    """Offer virtual boards on serial ports; print `port: PATH` for each and serve until interrupted.
+
+    With --lines or --list-port a last line `environment: NAME=VALUE ...` says what a client must be started with.
+    """
+    import shlex
     import signal
 
     from simulator.clock import monotonic_ns
     from simulator.links import pump
+    from simulator.links.lines import LineServer
     from simulator.links.pty import PtyLink
+    from simulator.preload import environment
     from simulator.scenario import Scenario
 
     def stop(*_: object) -> None:
@@ -55,11 +63,25 @@ def command(
     pump.load_all()
     with ExitStack() as stack:
         pumps = []
+        sockets: dict[str, str] = {}
+        shown = []
+        download = boot == "download" if boot else not lines
         for number, board in enumerate(boards):
-            world = Scenario(board=board, faults=faults, seed=seed + number, download=boot == "download").build()
-            port = stack.enter_context(PtyLink())
+            world = Scenario(board=board, faults=faults, seed=seed + number, download=download).build()
+            spec = world.device.adapter.spec
+            answering = LineServer(spec) if lines else None
+            port = stack.enter_context(PtyLink(answering))
+            if answering is not None:
+                sockets[port.path] = answering.path
+            shown.append(environment.listed(port.path, spec))
             pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
             click.echo(f"port: {port.path}" + (f"  ({board})" if len(boards) > 1 else ""))
+        variables = {
+            **(environment.for_lines(sockets) if lines else {}),
+            **(environment.for_list(shown) if list_port else {}),
+        }
+        if variables:
+            click.echo("environment: " + " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))
         until = None if timeout is None else monotonic_ns() + round(timeout * 1e9)
         with suppress(KeyboardInterrupt):
             pump.run(pumps, until_ns=until)

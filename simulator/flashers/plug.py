@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import serial
-import serial.tools.list_ports as listing
-from serial.tools.list_ports_common import ListPortInfo
 
 from simulator.board.board import Device
 from simulator.board.bridge import Driver
 from simulator.flashers import line_ioctl
 from simulator.links import protocol_sim
 from simulator.links.protocol_sim import Endpoint, UsbIdentity
+from simulator.preload import port_list
+from simulator.preload.environment import listed
 
 
 def plug_in(name: str, device: Device) -> Endpoint:
@@ -32,7 +32,7 @@ def plug_in(name: str, device: Device) -> Endpoint:
     serial.protocol_handler_packages.append("simulator.links")
     line_ioctl.install()
     _open_by_path()
-    _list_only(endpoint, usb)
+    port_list.show_only([listed(endpoint.path or endpoint.url, spec)])
     return endpoint
 
 
@@ -55,16 +55,3 @@ def _open_by_path() -> None:
         return by_url(endpoint.url if endpoint is not None else url, *args, **settings)
 
     serial.serial_for_url = serial_for_url
-
-
-def _list_only(endpoint: Endpoint, usb: UsbIdentity) -> None:
-    def comports(include_links: bool = False) -> list[ListPortInfo]:
-        port = ListPortInfo(endpoint.path or endpoint.url)
-        port.vid, port.pid = usb.vid, usb.pid
-        port.serial_number = usb.serial_number or None
-        port.manufacturer, port.product = usb.manufacturer, usb.product
-        port.description = usb.product or port.name
-        port.hwid = port.usb_info()
-        return [port]
-
-    listing.comports = comports  # type: ignore[assignment]

@@ -53,8 +53,6 @@ def run_pty(
     world = request.scenario.build()
     spec = world.device.adapter.spec
     variables: dict[str, str] = {}
-    if extras.lines:
-        environment.require_library()
     lines = LineServer(spec) if extras.lines else None
     with PtyLink(lines) as link:
         if lines is not None:

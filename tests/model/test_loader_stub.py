@@ -82,7 +82,9 @@ def test_without_an_esptool_the_rom_does_the_work_and_a_finding_says_so(monkeypa
 def test_a_clean_start_uploads_once_and_finds_nothing(generation: int) -> None:
     desk = bench()
     with desk.open(with_stub(generation)) as flasher:
-        assert flasher.info().loader == "stub"
+        info = flasher.info()
+    assert info.loader == "stub"
+    assert (info.crystal.nominal, info.crystal.is_plausible) == (40, True)
     assert [event.uploaded for event in desk.of(StubRunning)] == [stub(generation).size]
     assert desk.of(Recovery) == []
     assert flasher.findings == ()

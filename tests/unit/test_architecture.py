@@ -31,7 +31,8 @@ HOST = below("flashcore.errors", "flashcore.port", "flashcore.protocol", "flashc
 KERNEL = below("simulator.clock", "simulator.kernel", "simulator.rng", "simulator.wire")
 BOARD = HOST | KERNEL | below("simulator.chip", "simulator.board", "simulator.faults")
 LINKS = BOARD | below("simulator.record", "simulator.scenario", "simulator.links", "simulator.proxy")
-REPORTS = LINKS | below("simulator.flashers", "simulator.campaign", "simulator.scorecard", "simulator.testing")
+RUNS = LINKS | below("simulator.preload")
+REPORTS = RUNS | below("simulator.flashers", "simulator.campaign", "simulator.scorecard", "simulator.testing")
 
 LAYERS: Mapping[str, frozenset[str]] = {
     # The two roots stand for their own `__init__.py` alone: a module without a row of its own is an error.
@@ -60,10 +61,11 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.links": LINKS,
     "simulator.proxy": LINKS,
     "simulator.testing": LINKS,
-    "simulator.flashers": LINKS,
+    "simulator.preload": BOARD,
+    "simulator.flashers": RUNS,
     # It takes both packages along into a flasher's own interpreter, so it must know where they are.
-    "simulator.flashers.virtual_run": LINKS | below("flashcore", "simulator", "simulator.flashers"),
-    "simulator.flashers.flashcore": LINKS | below("simulator.flashers", "flashcore.loader"),
+    "simulator.flashers.virtual_run": RUNS | below("flashcore", "simulator", "simulator.flashers"),
+    "simulator.flashers.flashcore": RUNS | below("simulator.flashers", "flashcore.loader"),
     "simulator.campaign": LINKS | below("simulator.flashers"),
     "simulator.scorecard": LINKS | below("simulator.flashers", "simulator.campaign"),
     "simulator.cli": REPORTS,

@@ -27,7 +27,9 @@ from tests.conformance import deviations, test_stubs
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-SOURCES = sorted(file for folder in ("flashcore", "simulator", "tests") for file in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    file for folder in ("flashcore", "simulator", "tests", "benchmarks", "examples") for file in (ROOT / folder).rglob("*.py")
+)
 GROUPS = {"flashcore": flashcore, "espsim": espsim}
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
