@@ -142,7 +142,7 @@ def hello_world() -> tuple[Program, bytes]:
     """Return a program that prints a greeting with a counter three times, then loops for ever; and its data."""
     text = b"Hello world %d from %s!\n\0"
     data = text + b"ESP32\0"
-    program = Program(PRINTF, DATA, DATA + len(text), DELAY, 1000)
+    program = Program(PRINTF, DATA, DATA + len(text), DELAY, 5000)
     program.add(entry(32), movi_n(3, 3))
     again = program.here
     program.load(10, 1).add(mov_n(11, 3)).load(12, 2).load(8, 0).add(callx8(8))

@@ -27,6 +27,11 @@ Observer = Callable[[str, bytes], None]
 class FarEnd(Protocol):
     """What is wired to the adapter's UART pins and modem lines."""
 
+    @property
+    def baudrate(self) -> int:
+        """The rate at which it listens, in baud."""
+        ...
+
     def receive(self, chunk: Chunk) -> None:
         """Take bytes at the moment the last of them is complete."""
         ...
@@ -53,6 +58,7 @@ class SerialAdapter:
         self.is_open = False
         self.dtr = False
         self.rts = False
+        self._follows = False
         self._kernel = kernel
         self._observe = observe
         self._noise = rng.stream("bridge")
@@ -78,7 +84,11 @@ class SerialAdapter:
         self._observe("close", b"")
 
     def set_baudrate(self, baudrate: int) -> None:
-        """Change the rate of the UART side at once."""
+        """Change the rate of the UART side at once; 0 makes it that of whatever is wired there, from now on."""
+        self._follows = not baudrate
+        self._use_rate(baudrate or self.baudrate)
+
+    def _use_rate(self, baudrate: int) -> None:
         if baudrate != self.baudrate:
             self.baudrate = baudrate
             self._observe("baud", b"%d" % baudrate)
@@ -114,6 +124,8 @@ class SerialAdapter:
             When the host's write call returns: as soon as the rest fits into the buffers on the way.
         """
         now = self._kernel.now
+        if self._follows and self._far is not None:
+            self._use_rate(self._far.baudrate)
         self._observe("h2d", data)
         taps = self.taps.host_to_bridge
         if taps:
@@ -140,6 +152,8 @@ class SerialAdapter:
 
     def from_chip(self, chunk: Chunk) -> None:
         """Take a chunk that the chip's UART begins to send."""
+        if self._follows:
+            self._use_rate(chunk.baud)
         taps = self.taps.chip_to_bridge
         for item in through(taps, chunk) if taps else (chunk,):
             data = as_received(item, self.baudrate, self._noise)
@@ -199,6 +213,15 @@ class SerialAdapter:
                 incoming[0] = chunk.behind(ready)
             limit -= ready
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def complete_ns(self, limit: int) -> int | None:
+        """Return when the host will have all that is on its way, or `limit` bytes of it if that is earlier, or ``None``."""
+        expected = 0
+        for chunk in self._incoming:
+            expected += len(chunk.data)
+            if expected >= limit:
+                break
+        return self.arrival_ns(min(expected, limit)) if expected else None
 
     def arrival_ns(self, count: int = 1) -> int | None:
         """Return when the host will have `count` more bytes to read, as far as is known now, or ``None``."""

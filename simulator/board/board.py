@@ -41,7 +41,7 @@ class HostLines:
 
 @dataclass(frozen=True, slots=True)
 class HostBaud:
-    """The host changes its rate."""
+    """The host changes its rate; 0 where its side of the link has none, and the adapter is to follow the chip's."""
 
     baudrate: int
 
@@ -199,6 +199,11 @@ class Board(AdapterDevice):
         self.reset_circuit.power_on()
         if download:
             self.reset_circuit.hold_boot(False)
+
+    @property
+    def baudrate(self) -> int:
+        """Rate of the chip's UART, in baud."""
+        return self.soc.uart.baud
 
     def receive(self, chunk: Chunk) -> None:
         """Take bytes from the adapter."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from simulator.board.adapter import SerialAdapter
 from simulator.board.board import AdapterDevice, EventSink
 from simulator.board.bridge import BRIDGES, BridgeSpec
-from simulator.kernel import MS, S, Kernel
+from simulator.kernel import MS, Kernel, S
 from simulator.rng import Rng
 from simulator.wire import Chunk, byte_time
 
@@ -23,6 +23,11 @@ class _FarEnd:
     def __init__(self, adapter: SerialAdapter, kernel: Kernel) -> None:
         self._adapter = adapter
         self._kernel = kernel
+
+    @property
+    def baudrate(self) -> int:
+        """The host's rate."""
+        return self._adapter.baudrate
 
     def say(self, data: bytes) -> None:
         """Send `data` to the host now."""

@@ -1,6 +1,7 @@
 """The short text form of a fault: ``where:when(...):what(...)``, with ``:times=N`` and ``:permanent`` behind it where needed.
 
-Examples: ``h2d:nth_frame(MEM_DATA,3):corrupt(mask=0x01)``, ``d2h:always:drop:permanent``, ``d2h:nth_frame(FLASH_DEFL_DATA,2):delay(3.5)``.
+Examples: ``h2d:nth_frame(MEM_DATA,3):corrupt(mask=0x01)``, ``d2h:always:drop:permanent``,
+``d2h:nth_frame(FLASH_DEFL_DATA,2):delay(3.5)``.
 Names and arguments are those of the classes in `simulator.faults.model`; `parse` and `format` are inverse to each other.
 """
 

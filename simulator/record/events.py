@@ -19,9 +19,9 @@ class Event:
 
     Args:
         at_ns: When, in nanoseconds of the run.
-        kind: ``h2d`` and ``d2h`` for bytes as the host wrote them and as they reach it; ``lines``, ``baud``, ``open``, ``close``;
-            ``chip`` for resets and modes; ``flash`` for flash operations; ``fault`` for faults that fired; ``gap`` where the
-            model does not know what the real thing does.
+        kind: ``h2d`` and ``d2h`` for bytes as the host wrote them and as they reach it; ``lines``, ``baud``, ``open``,
+            ``close``; ``chip`` for resets and modes; ``fault`` for faults that fired; ``gap`` where the model does not know
+            what the real thing does.
         content: The bytes, or text in UTF-8.
     """
 

@@ -50,11 +50,17 @@ actions = st.one_of(
     st.builds(model.Delay, st.floats(0, 100)),
     st.builds(model.Truncate, st.integers(0, 1000), st.booleans()),
     st.just(model.Stall()),
-    st.builds(model.LongBurst, st.integers(0, 9999), st.floats(0, 100), st.floats(0, 1), st.integers(1, 4096), st.integers(1, 64)),
+    st.builds(
+        model.LongBurst, st.integers(0, 9999), st.floats(0, 100), st.floats(0, 1), st.integers(1, 4096), st.integers(1, 64)
+    ),
 )
 
 
-@given(st.builds(Fault, where=st.sampled_from(Where), when=triggers, what=actions, times=st.integers(0, 9), transient=st.booleans()))
+@given(
+    st.builds(
+        Fault, where=st.sampled_from(Where), when=triggers, what=actions, times=st.integers(0, 9), transient=st.booleans()
+    )
+)
 def test_text_form_and_value_are_inverse(fault: Fault) -> None:
     again = parse(text_of(fault))
     assert (again.where, again.when, again.what, again.times, again.transient) == (

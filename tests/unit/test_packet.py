@@ -17,7 +17,6 @@ from flashcore.protocol.slip import encode
 from tests.oracle import expand, probes
 
 
-
 def sent(name: str, probe: str, note: str) -> bytes:
     """Return what the probe sent in the exchange whose note starts with `note`."""
     for item in probes(name):

@@ -24,7 +24,7 @@ SLICE = 2_000
 STEP_NS = 25
 """Duration of one instruction in nanoseconds: one per cycle of the crystal, at which the ROM runs. Fidelity: guessed."""
 
-BUDGET = 1_000_000
+BUDGET = 500_000
 """Instructions between two calls of the ROM after which the program is given up."""
 
 _STACK = 0x3FFE_3F20
