@@ -16,6 +16,7 @@ from types import MappingProxyType
 from simulator.board.autoreset import Wiring
 from simulator.board.bridge import BRIDGES, BridgeSpec
 from simulator.chip.config import ORACLE, ChipConfig
+from simulator.chip.efuse_presets import ENCRYPTED, ENCRYPTED_RELEASE, NO_DOWNLOAD, SECURE_BOOT
 from simulator.chip.names import unknown
 from simulator.chip.straps import StrapPins
 
@@ -100,6 +101,76 @@ PRESETS: Mapping[str, BoardPreset] = MappingProxyType(
                 bridge=BRIDGES["CP2102"],
                 strap=_OLED_ON_IO4,
                 note="CP2102 with the serial number 0001 that all of them share; 8 MB flash",
+            ),
+            BoardPreset(
+                name="esp32-d0wdq6",
+                title="NodeMCU-32S (ESP32-WROOM-32 of 2017)",
+                chip=ChipConfig(efuse="D0WDQ6", flash="GD25Q32C", mac="30:ae:a4:0b:5c:18"),
+                bridge=BRIDGES["CP2102"],
+                note="first production silicon, revision 1, whose ROM of 2016 says `flash read err` for an empty flash",
+            ),
+            BoardPreset(
+                name="esp32-26mhz",
+                title="SparkFun ESP32 Thing",
+                chip=ChipConfig(efuse="D0WDQ6", crystal_mhz=26, flash="W25Q32JV", mac="24:0a:c4:05:a1:7c"),
+                bridge=BRIDGES["FT231X"],
+                note="26 MHz crystal, which the ROM measures; FTDI's latency timer of 16 ms",
+            ),
+            BoardPreset(
+                name="esp32-d2wd",
+                title="Module with ESP32-D2WD",
+                chip=ChipConfig(efuse="D2WD", flash="W25Q16", mac="b4:e6:2d:97:3a:30"),
+                bridge=BRIDGES["CH340C"],
+                note="2 MB flash inside the chip, rated for 160 MHz; the adapter has no serial number",
+            ),
+            BoardPreset(
+                name="esp32-pico-d4",
+                title="Espressif ESP32-PICO-KIT V4",
+                chip=ChipConfig(efuse="PICO-D4", flash="GD25Q32C", mac="d8:a0:1d:5c:e2:64"),
+                bridge=BRIDGES["CP2102"],
+                note="4 MB flash inside the chip, on pins of its own",
+            ),
+            BoardPreset(
+                name="esp32-u4wdh",
+                title="Espressif ESP32-DevKitM-1 (ESP32-MINI-1)",
+                chip=ChipConfig(efuse="U4WDH", flash="XM25QH32B", mac="c4:dd:57:6e:10:a8"),
+                bridge=BRIDGES["CP2102N"],
+                note="4 MB flash inside the chip",
+            ),
+            BoardPreset(
+                name="ttgo-t-display-16mb",
+                title="TTGO / LilyGO T-Display (16 MB)",
+                chip=ChipConfig(efuse="D0WDQ6-V3", flash="W25Q128JV", firmware="arduino", mac="a8:03:2a:6a:77:14"),
+                bridge=BRIDGES["CH9102F"],
+                note="16 MB flash",
+            ),
+            BoardPreset(
+                name="esp32-encrypted",
+                title="ESP32-DevKitC V4, flash encryption on, for development",
+                chip=ChipConfig(efuse="D0WD-V3", flash="W25Q32JV", mac="94:b5:55:f1:20:0c", efuse_fields=ENCRYPTED),
+                bridge=BRIDGES["CP2102N"],
+                note="FLASH_CRYPT_CNT is odd: what is written must be encrypted, by the host or by the stub with --encrypt",
+            ),
+            BoardPreset(
+                name="esp32-encrypted-release",
+                title="ESP32-DevKitC V4, flash encryption on, for release",
+                chip=ChipConfig(efuse="D0WD-V3", flash="W25Q32JV", mac="94:b5:55:f1:20:10", efuse_fields=ENCRYPTED_RELEASE),
+                bridge=BRIDGES["CP2102N"],
+                note="FLASH_CRYPT_CNT is used up, and the loader's own encryption is off: only the host's ciphertext boots",
+            ),
+            BoardPreset(
+                name="esp32-secure-boot",
+                title="ESP32-DevKitC V4, secure boot V2 on",
+                chip=ChipConfig(efuse="D0WD-V3", flash="W25Q32JV", mac="94:b5:55:f1:20:14", efuse_fields=SECURE_BOOT),
+                bridge=BRIDGES["CP2102N"],
+                note="ABS_DONE_1 is set; esptool refuses to erase the whole flash",
+            ),
+            BoardPreset(
+                name="esp32-no-download",
+                title="ESP32-DevKitC V4, download mode off for good",
+                chip=ChipConfig(efuse="D0WD-V3", flash="W25Q32JV", mac="94:b5:55:f1:20:18", efuse_fields=NO_DOWNLOAD),
+                bridge=BRIDGES["CP2102N"],
+                note="UART_DOWNLOAD_DIS is set: no flasher will ever be answered",
             ),
             BoardPreset(
                 name="esp32-oracle",

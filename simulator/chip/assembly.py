@@ -39,7 +39,7 @@ def assemble(config: ChipConfig, now: Callable[[], int]) -> Parts:
     """
     flash = NorFlash(part(config.flash))
     memory = Memory()
-    efuse = Efuse.for_chip(config.efuse, mac=config.mac)
+    efuse = Efuse.for_chip(config.efuse, mac=config.mac, fields=config.efuse_fields)
     registers = Registers(memory, board_registers(config, efuse, strap=0))
     memory.attach(efuse_block.BASE, efuse_block.BLOCK_SIZE, efuse.read, efuse.write)
     spi = SpiController(flash, now, attached=not config.needs_attach)

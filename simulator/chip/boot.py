@@ -18,7 +18,6 @@ from simulator.chip.efuse_fields import variant
 from simulator.chip.memory import BusFault
 from simulator.chip.program import Program
 from simulator.chip.script import Script, Step, Steps
-from simulator.chip.second_stage import second_stage
 from simulator.chip.soc import ResetCause, Soc
 from simulator.chip.straps import BootMode, BootTarget, boot_mode
 from simulator.kernel import MS
@@ -86,6 +85,15 @@ def banner(rom: RomVersion, mode: BootMode, cause: ResetCause, strap: int) -> by
     return rom.date + b"\r\n\r\n" + line.encode() + b"\r\n"
 
 
+def download_disabled(soc: Soc) -> bool:
+    """Return whether the eFuses forbid UART download mode.
+
+    Source: ESP-IDF documentation, "UART ROM Download Mode" (from revision 3 on; the ROM prints an error in its place).
+    Fidelity: from source that no loader answers then; the error's text is not known, so the model prints none.
+    """
+    return bool(soc.efuse.field("UART_DOWNLOAD_DIS")) and variant(soc.config.efuse).revision >= 3
+
+
 def _boot(soc: Soc) -> Steps:
     mode = boot_mode(soc.strap)
     rom = rom_version(soc)
@@ -93,7 +101,12 @@ def _boot(soc: Soc) -> Steps:
     if soc.config.watchdog and not mode.is_download:
         soc.after(WATCHDOG_NS, lambda: soc.reset(ResetCause.RTCWDT_RTC_RESET))
     yield Step(b"", soc.config.times.reset_to_banner)
-    text = banner(rom, mode, soc.cause, soc.strap) + mode.text
+    text = banner(rom, mode, soc.cause, soc.strap)
+    if mode.is_download and download_disabled(soc):
+        soc.note("boot", "UART download mode is disabled by eFuse: the ROM stops")
+        yield Step(text)
+        return
+    text += mode.text
     if mode.is_download:
         from simulator.chip.rom.loader import RomLoader
 
@@ -174,6 +187,9 @@ def _load(soc: Soc, header: BootHeader, since_ns: int) -> Iterator[bytes]:
         raise _LoadFailedError("wrong image checksum")
     yield b"entry 0x%08x\r\n" % header.entry
     if loader_seen:
+        # Only a flash with a boot loader on it needs the second stage, and the image parsers behind it.
+        from simulator.chip.second_stage import second_stage
+
         soc.jump(second_stage(soc, since_ns))
     else:
         soc.note("gap", f"code at 0x{header.entry:08x} is no second stage boot loader: it is taken to run and say nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 US = 1_000
@@ -36,6 +37,7 @@ class ChipConfig:
 
     Args:
         efuse: Name of the eFuse preset: package and revision.
+        efuse_fields: Further eFuse fields that are burnt, by name, see `simulator.chip.efuse_fields`.
         mac: Factory MAC address.
         crystal_mhz: 26 or 40.
         flash: Name of the flash part, see `simulator.chip.flash_parts`.
@@ -50,6 +52,7 @@ class ChipConfig:
     """
 
     efuse: str = "D0WDQ6-V3"
+    efuse_fields: Mapping[str, int] = field(default_factory=dict)
     mac: str = "24:6f:28:aa:bb:cc"
     crystal_mhz: int = 40
     flash: str = "W25Q32JV"

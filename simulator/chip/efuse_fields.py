@@ -117,6 +117,7 @@ VARIANTS: Mapping[str, ChipVariant] = MappingProxyType(
             ChipVariant(name="D0WDQ6-V3", package=0, revision=3),
             ChipVariant(name="D0WD-V3", package=1, revision=3),
             ChipVariant(name="S0WD", package=1, revision=1, fields={"DISABLE_APP_CPU": 1}),
+            ChipVariant(name="D2WD", package=2, revision=1, fields={**_EMBEDDED_PADS, "CPU_FREQ_LOW": 1}),
             ChipVariant(name="U4WDH", package=4, revision=3, fields=_EMBEDDED_PADS),
             ChipVariant(name="PICO-D4", package=5, revision=1, fields=_EMBEDDED_PADS),
             ChipVariant(name="PICO-V3", package=5, revision=3, fields=_EMBEDDED_PADS),

@@ -36,7 +36,7 @@ SETTLE_NS = 200 * MS
 
 HOLD_NS = 20 * MS
 """How long the device's clock stands still after a change of the lines, unless the client does something else. No flasher's
-sequence waits for less than 50 ms on purpose. Fidelity: the time between two changes is that of the adapter's transfers alone."""
+sequence waits for less than 50 ms on purpose. Fidelity: guessed; only the adapter's own transfers lie between two changes."""
 
 
 @unique
