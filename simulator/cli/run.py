@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-LINKS = ("virtual", "pty")
+LINKS = ("virtual", "pty", "websocket")
 
 EPILOG = """\b
 Exit codes: CMD's own, except
@@ -23,6 +23,7 @@ Examples:
   espsim run --fault silent-line --stats -- esptool --port {port} flash-id
   espsim run --link pty -- esptool --port {port} --before no-reset flash-id
   espsim run --link pty --lines --list-port -- esptool flash-id
+  espsim run --link websocket -- node flash.mjs {port}
 """
 
 
@@ -56,7 +57,7 @@ Examples:
 @click.option("--stats", is_flag=True, help="Say at the end how long the run was, what fired, and its hash.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End CMD after this time.")
 @click.option(
-    "--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the board with --link pty."
+    "--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the board in real time."
 )
 @click.option("--lines", is_flag=True, help="Give the port of --link pty DTR and RTS (Linux; needs a C compiler).")
 @click.option("--list-port", is_flag=True, help="Let pyserial list the port of --link pty, with VID:PID, and no other port.")
@@ -85,10 +86,11 @@ def command(
     any program, and the board keeps real time.
 
     A pty has no modem lines: without --lines, CMD cannot reset the board. With it, a small library is made once and preloaded
-    into CMD; programs that are linked statically do not load it.
+    into CMD; programs that are linked statically do not load it. With --link websocket {port} is an address for the module
+    simulator/web/serial.js, whose object has the interface of Web Serial, with DTR and RTS.
     """
     if (lines or list_port) and link != "pty":
-        raise click.UsageError("--lines and --list-port are for --link pty; in virtual time the port has both")
+        raise click.UsageError("--lines and --list-port are for --link pty; the other links carry the lines by themselves")
     from simulator.cli.report import report
     from simulator.flashers.job import Request
     from simulator.scenario import Scenario
@@ -110,9 +112,12 @@ def command(
 
         finished = run_virtual(command_line, request, timeout_s=timeout)
     else:
-        from simulator.flashers.real_run import Extras, run_pty
+        from simulator.flashers.real_run import Extras, run_pty, run_websocket
         from simulator.links.pump import Pace
 
-        extras = Extras(lines=lines, listed=list_port)
-        finished = run_pty(command_line, request, timeout_s=timeout, pace=Pace(pace), extras=extras)
+        if link == "websocket":
+            finished = run_websocket(command_line, request, timeout_s=timeout, pace=Pace(pace))
+        else:
+            extras = Extras(lines=lines, listed=list_port)
+            finished = run_pty(command_line, request, timeout_s=timeout, pace=Pace(pace), extras=extras)
     return report(finished, stats=stats, timeout_s=timeout)

@@ -20,15 +20,22 @@ import click
 )
 @click.option("--fault", "-f", "faults", multiple=True, metavar="FAULT", help="A fault for every board; repeatable.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the first board; each further one gets the next.")
-@click.option("--link", type=click.Choice(("pty",)), default="pty", show_default=True, help="What kind of port.")
+@click.option("--link", type=click.Choice(("pty", "websocket")), default="pty", show_default=True, help="What kind of port.")
 @click.option(
     "--boot",
     type=click.Choice(("flash", "download")),
-    help="What the board does at power-on.  [default: download; flash with --lines]",
+    help="What the board does at power-on.  [default: flash where the link carries DTR and RTS, else download]",
 )
 @click.option("--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the boards.")
 @click.option("--lines", is_flag=True, help="Give the ports DTR and RTS (Linux; needs a C compiler).")
 @click.option("--list-port", is_flag=True, help="Let pyserial list the ports, with VID:PID, and no others.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let in pages from ORIGIN at --link websocket; repeatable, * for all.  [default: pages of this machine]",
+)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time.")
 def command(
     *,
@@ -40,12 +47,18 @@ def command(
     pace: str,
     lines: bool,
     list_port: bool,
+    origins: tuple[str, ...],
     timeout: float | None,
 ) -> int:
     """Offer virtual boards on serial ports; print `port: PATH` for each and serve until interrupted.
 
     With --lines or --list-port a last line `environment: NAME=VALUE ...` says what a client must be started with.
+    With --link websocket PATH is an address for the module simulator/web/serial.js, with a secret that keeps others out.
     """
+    if (lines or list_port) and link != "pty":
+        raise click.UsageError("--lines and --list-port are for --link pty; the other links carry the lines by themselves")
+    if origins and link != "websocket":
+        raise click.UsageError("--origin is for --link websocket")
     import shlex
     import signal
 
@@ -65,14 +78,20 @@ def command(
         pumps = []
         sockets: dict[str, str] = {}
         shown = []
-        download = boot == "download" if boot else not lines
+        download = boot == "download" if boot else link == "pty" and not lines
         for number, board in enumerate(boards):
             world = Scenario(board=board, faults=faults, seed=seed + number, download=download).build()
             spec = world.device.adapter.spec
-            answering = LineServer(spec) if lines else None
-            port = stack.enter_context(PtyLink(answering))
-            if answering is not None:
-                sockets[port.path] = answering.path
+            port: PtyLink | WebSocketLink
+            if link == "websocket":
+                from simulator.links.websocket import WebSocketLink
+
+                port = stack.enter_context(WebSocketLink(spec, origins=origins))
+            else:
+                answering = LineServer(spec) if lines else None
+                port = stack.enter_context(PtyLink(answering))
+                if answering is not None:
+                    sockets[port.path] = answering.path
             shown.append(environment.listed(port.path, spec))
             pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
             click.echo(f"port: {port.path}" + (f"  ({board})" if len(boards) > 1 else ""))

@@ -108,7 +108,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """The bytes, and all behind them, come later by this many seconds."""
+    """The bytes come later by this many seconds; what is behind them waits its turn."""
 
     seconds: float
 

@@ -39,19 +39,17 @@ class ActiveFault:
         self._follower = FrameFollower()
         self._passed = 0
         self._stalled = False
-        self._shift_ns = 0
+        self._free_ns = 0
 
     def __call__(self, chunk: Chunk) -> Sequence[Chunk]:
         """Let `chunk` pass, or do to it what the fault does."""
         if self._stalled:
             return ()
-        if self._shift_ns:
-            chunk = chunk.delayed(self._shift_ns)
         match self.fault.when:
             case model.Always():
                 return self._strike(chunk)
             case model.After(seconds):
-                return self._strike(chunk) if chunk.start_ns >= seconds * S else (chunk,)
+                return self._strike(chunk) if chunk.start_ns >= seconds * S else (self._queued(chunk),)
             case model.NthByte(n):
                 return self._at_byte(chunk, n)
             case model.NthFrame() | model.Every() | model.Chance() as trigger:
@@ -63,29 +61,23 @@ class ActiveFault:
         before = self._passed
         self._passed += len(chunk.data)
         if not before < n <= self._passed:
-            return (chunk,)
+            return (self._queued(chunk),)
         head, rest = chunk.split(n - 1 - before)
         hit, tail = rest.split(1)
-        return [part for part in (head, *self._strike(hit), tail) if part.data]
+        passed = [self._queued(head), *self._strike(hit)]
+        return [part for part in (*passed, self._queued(tail)) if part.data]
 
     def _at_frames(self, chunk: Chunk, trigger: model.NthFrame | model.Every | model.Chance) -> Sequence[Chunk]:
         result: list[Chunk] = []
-        shift = 0
         for part in self._follower.follow(chunk):
-            moved = part.chunk.delayed(shift) if shift else part.chunk
             frame = part.frame
             if self._stalled or (frame is not None and frame.struck and isinstance(self.fault.what, model.Drop)):
                 continue
             if frame is None or frame.struck or not self._chosen(frame, trigger):
-                result.append(moved)
+                result.append(self._queued(part.chunk))
                 continue
             frame.struck = True
-            before = self._shift_ns
-            hit = self._strike(moved)
-            shift += self._shift_ns - before
-            if hit and isinstance(self.fault.what, model.Insert | model.Duplicate):
-                shift += hit[-1].end_ns - moved.end_ns
-            result.extend(hit)
+            result.extend(self._strike(part.chunk))
         return result
 
     def _chosen(self, frame: FrameId, trigger: model.NthFrame | model.Every | model.Chance) -> bool:
@@ -106,6 +98,7 @@ class ActiveFault:
                 return self._dice.chance(probability)
 
     def _strike(self, chunk: Chunk) -> Sequence[Chunk]:
+        chunk = self._queued(chunk)
         if self.fault.times and self.fired >= self.fault.times:
             return (chunk,)
         result = self._effect(chunk)
@@ -113,14 +106,18 @@ class ActiveFault:
             return result
         self.fired += 1
         self._report(f"{self.name} struck {len(chunk.data)} bytes")
-        match self.fault.what:
-            case model.Stall():
-                self._stalled = True
-            case model.Delay(seconds):
-                self._shift_ns += round(seconds * S)
-            case _:
-                pass
+        self._stalled = isinstance(self.fault.what, model.Stall)
+        if result:
+            self._free_ns = max(self._free_ns, result[-1].end_ns)
         return result
+
+    def _queued(self, chunk: Chunk) -> Chunk:
+        """Return `chunk`, not before what this fault has held up is through: bytes never overtake each other."""
+        if chunk.start_ns >= self._free_ns:
+            return chunk
+        late = chunk.delayed(self._free_ns - chunk.start_ns)
+        self._free_ns = late.end_ns
+        return late
 
 
 def install(

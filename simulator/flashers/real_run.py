@@ -1,8 +1,8 @@
-"""Running any program against a board in real time: the board lives here, the program gets a pseudo-terminal."""
+"""Running any program against a board in real time: the board lives here, the program gets a port that leads to it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simulator.clock import monotonic_ns
@@ -14,6 +14,7 @@ from simulator.links import pump
 from simulator.links.lines import LineServer
 from simulator.links.pty import PtyLink
 from simulator.preload import environment
+from simulator.scenario import World
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +60,56 @@ def run_pty(
             variables |= environment.for_lines({link.path: lines.path})
         if extras.listed:
             variables |= environment.for_list([environment.listed(link.path, spec)])
-        engine = pump.Pump(world.device, link, pace=pace)
-        start = monotonic_ns()
-        child = Child([program, *with_port(words[1:], link.path)], environment_with(link.path, variables))
-        try:
-            with forwarding(child):
-                until = None if timeout_s is None else start + round(timeout_s * 1e9)
-                in_time = pump.run([engine], stop=child.fileno(), until_ns=until)
-        finally:
-            status = child.close()
-        wall_s = (monotonic_ns() - start) / 1e9
-        engine.settle()
+        command = [program, *with_port(words[1:], link.path)]
+        return _run(command, environment_with(link.path, variables), request, world, link, timeout_s=timeout_s, pace=pace)
+
+
+def run_websocket(words: Sequence[str], request: Request, *, timeout_s: float | None, pace: pump.Pace) -> Finished:
+    """Run CMD with the address of a WebSocket as its port.
+
+    Args:
+        words: CMD, with ``{port}`` where the address belongs.
+        request: The world, and what to keep of it.
+        timeout_s: How long CMD may take, in seconds; ``None`` for as long as it likes.
+        pace: Whether the board keeps real time.
+
+    Raises:
+        ScenarioError: The world cannot be built, or the library for WebSockets is not installed.
+        CommandError: CMD cannot be started.
+    """
+    from simulator.links.websocket import WebSocketLink
+
+    request.check()
+    program = locate(words[0])
+    pump.load_all()
+    world = request.scenario.build()
+    with WebSocketLink(world.device.adapter.spec) as link:
+        command = [program, *with_port(words[1:], link.path)]
+        return _run(command, environment_with(link.path), request, world, link, timeout_s=timeout_s, pace=pace)
+
+
+def _run(
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    request: Request,
+    world: World,
+    link: pump.Link,
+    *,
+    timeout_s: float | None,
+    pace: pump.Pace,
+) -> Finished:
+    """Run `command` while `world` is served at `link`."""
+    engine = pump.Pump(world.device, link, pace=pace)
+    start = monotonic_ns()
+    child = Child(command, variables)
+    try:
+        with forwarding(child):
+            until = None if timeout_s is None else start + round(timeout_s * 1e9)
+            in_time = pump.run([engine], stop=child.fileno(), until_ns=until)
+    finally:
+        status = child.close()
+    wall_s = (monotonic_ns() - start) / 1e9
+    engine.settle()
     return Finished(
         status=status if in_time else ExitStatus.TIMEOUT,
         outcome=conclude(request, world),

@@ -85,6 +85,11 @@ class PtyLink:
         """Where the watch on the client's end reports, and where clients ask for the modem lines."""
         return (*self._presence.descriptors, *(self._lines.descriptors if self._lines is not None else ()))
 
+    @property
+    def pending(self) -> int:
+        """None: what the kernel does not take stays with the pump."""
+        return 0
+
     def poll(self, *, take_bytes: bool) -> list[HostEvent]:
         """Return what the client has done since, in order."""
         events: list[HostEvent] = []

@@ -1,9 +1,10 @@
 """Real time: a device that follows the machine's clock, and a client that is another process.
 
 The pump calls the same four methods of a device as a virtual port does, with the machine's clock in place of jumps. One loop
-serves any number of devices. At pace ``max`` the device's clock runs ahead of the machine's, but only where somebody waits for
-it: while bytes for the client are on their way, while a request has had no answer yet, and while the adapter's buffers are
-full. A board that chatters by itself therefore keeps its rhythm at either pace.
+serves any number of devices and turns only to those whose time has come or whose client has done something. At pace ``max`` the
+device's clock runs ahead of the machine's, but only where somebody waits for it: while bytes for a client that takes them are on
+their way, while a request has had no answer yet, and while the adapter's buffers are full. A board that chatters by itself
+therefore keeps its rhythm at either pace.
 
 After a change of the modem lines the device's clock waits a moment for the next one. A reset sequence is a race between the
 time of a change and a capacitor of some hundred microseconds, which must not depend on how busy this machine is.
@@ -11,8 +12,8 @@ time of a change and a capacitor of some hundred microseconds, which must not de
 
 from __future__ import annotations
 
-import select
-from collections.abc import Callable, Sequence
+import selectors
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum, unique
 from importlib import import_module
 from pkgutil import walk_packages
@@ -20,7 +21,7 @@ from typing import Protocol
 
 import simulator.chip
 from flashcore.port import NS_PER_S
-from simulator.board.board import Device, HostBytes, HostClose, HostEvent, HostLines, HostOpen
+from simulator.board.board import Device, HostBytes, HostClose, HostDiscard, HostEvent, HostLines, HostOpen
 from simulator.clock import monotonic_ns
 from simulator.kernel import MS
 
@@ -31,12 +32,19 @@ buffers have this limit)."""
 ANSWER_NS = 120 * NS_PER_S
 """How far ahead of the last request the clock may run at pace ``max``: a whole chip erase takes less."""
 
+STRIDE = 4096
+"""How many bytes at most are handed over at once at pace ``max``: enough to be cheap, few enough that the client has something
+to do meanwhile."""
+
 SETTLE_NS = 200 * MS
 """How long the device goes on when the client has ended, so that what it was told last is done."""
 
 HOLD_NS = 20 * MS
 """How long the device's clock stands still after a change of the lines, unless the client does something else. No flasher's
 sequence waits for less than 50 ms on purpose. Fidelity: guessed; only the adapter's own transfers lie between two changes."""
+
+_LAST_WORDS = 1000
+"""How often a client that has ended is still read from, should it have left somebody behind who never stops."""
 
 
 @unique
@@ -53,20 +61,28 @@ class Link(Protocol):
     """The client's side of a pump."""
 
     @property
-    def data_descriptor(self) -> int:
-        """Descriptor on which the client's bytes come, and to which its bytes go."""
+    def data_descriptor(self) -> int | None:
+        """Descriptor on which the client's bytes come, and to which its bytes go; ``None`` while there is none."""
         ...
 
     @property
     def other_descriptors(self) -> Sequence[int]:
-        """Descriptors that tell of the client's coming and going."""
+        """Descriptors that tell of the client's coming and going.
+
+        No poll may close a descriptor and then open another under its number: the loop would not notice.
+        """
+        ...
+
+    @property
+    def pending(self) -> int:
+        """How many bytes the link itself still has for the client; it hands them over when it is polled."""
         ...
 
     def poll(self, *, take_bytes: bool) -> list[HostEvent]:
         """Return what the client has done since, in order; without waiting.
 
         Args:
-            take_bytes: Whether the device has room for bytes.
+            take_bytes: Whether the device has room for bytes, and the client has taken most of its own.
         """
         ...
 
@@ -108,7 +124,7 @@ class Pump:
         """Bring device and client up to date with each other."""
         device = self.device
         self._catch_up()
-        for event in self.link.poll(take_bytes=self._has_room()):
+        for event in self.link.poll(take_bytes=self._reads()):
             self._submit(event)
         self._deliver()
         while self._pace is Pace.MAX and not self._held_ns():
@@ -125,20 +141,30 @@ class Pump:
         if held:
             return held
         due = [at for at in (self.device.next_deadline(), None if self._has_room() else self._room_ns) if at is not None]
-        return max(0, min(due) - self.now_ns()) if due else None
+        return max(0, min(due) - self._clock() - self._ahead_ns) if due else None
 
-    def interests(self) -> list[tuple[int, int]]:
-        """Return descriptors with the poll events to wait for."""
-        wanted = (select.POLLIN if self._has_room() else 0) | (select.POLLOUT if self._backlog else 0)
-        return [*((fd, select.POLLIN) for fd in self.link.other_descriptors), (self.link.data_descriptor, wanted)]
+    def interests(self) -> dict[int, int]:
+        """Return for each descriptor what to wait for, in the words of `selectors`."""
+        wanted = dict.fromkeys(self.link.other_descriptors, selectors.EVENT_READ)
+        descriptor = self.link.data_descriptor
+        if descriptor is not None:
+            reading = selectors.EVENT_READ if self._reads() else 0
+            writing = selectors.EVENT_WRITE if self._backlog or self.link.pending else 0
+            if reading | writing:
+                wanted[descriptor] = reading | writing
+        return wanted
 
     def settle(self) -> None:
         """Let the device do what it was told last, without waiting for the machine's clock."""
         device = self.device
         self._held_until = self._clock()
         device.advance(self.now_ns())
-        for event in self.link.poll(take_bytes=True):
-            self._submit(event)
+        for _ in range(_LAST_WORDS):
+            events = self.link.poll(take_bytes=True)
+            if not events:
+                break
+            for event in events:
+                self._submit(event)
         device.advance(max(device.kernel.now, self._room_ns) + SETTLE_NS)
 
     def _catch_up(self) -> None:
@@ -161,6 +187,8 @@ class Pump:
             case HostOpen() | HostClose():
                 self._backlog.clear()
                 self._asked_ns = None
+            case HostDiscard():
+                self._backlog.clear()
             case HostLines():
                 self.device.advance(max(done, self.device.kernel.now))
                 self._asked_ns = None
@@ -175,20 +203,32 @@ class Pump:
     def _has_room(self) -> bool:
         return self._room_ns <= self.now_ns()
 
+    def _reads(self) -> bool:
+        return self._has_room() and self.link.pending <= BACKLOG
+
     def _deliver(self) -> None:
         data = self.device.drain()
         if data:
             self._asked_ns = None
-            room = max(0, BACKLOG - len(self._backlog))
-            self._backlog += data[:room]
-            self.lost += max(0, len(data) - room)
         if self._backlog:
+            self._keep(data)
             del self._backlog[: self.link.send(bytes(self._backlog))]
+        elif data:
+            taken = self.link.send(data)
+            if taken < len(data):
+                self._keep(data[taken:])
+
+    def _keep(self, data: bytes) -> None:
+        room = max(0, BACKLOG - len(self._backlog))
+        self._backlog += data[:room]
+        self.lost += max(0, len(data) - room)
 
     def _worth_waiting_for(self) -> int | None:
         """Return the moment to jump to, or ``None`` if nobody waits."""
+        if self._backlog or self.link.pending:
+            return None
         device = self.device
-        arrival = device.adapter.arrival_ns(256) or device.adapter.arrival_ns()
+        arrival = device.adapter.complete_ns(STRIDE)
         if arrival is not None:
             return arrival
         event = device.kernel.next_deadline()
@@ -214,21 +254,58 @@ def run(pumps: Sequence[Pump], *, stop: int | None = None, until_ns: int | None 
     Returns:
         Whether `stop` said so, not the clock.
     """
-    while True:
-        for pump in pumps:
-            pump.step()
-        poller = select.poll()
-        for pump in pumps:
-            for descriptor, events in pump.interests():
-                if events:
-                    poller.register(descriptor, events)
+    with selectors.DefaultSelector() as selector:
         if stop is not None:
-            poller.register(stop, select.POLLIN)
-        waits = [wait for pump in pumps if (wait := pump.wait_ns()) is not None]
-        if until_ns is not None:
-            waits.append(max(0, until_ns - monotonic_ns()))
-        ready = poller.poll(min(waits) / MS if waits else None)
-        if stop is not None and any(descriptor == stop for descriptor, _ in ready):
-            return True
-        if until_ns is not None and monotonic_ns() >= until_ns:
-            return False
+            selector.register(stop, selectors.EVENT_READ)
+        agenda = _Agenda(selector)
+        ready: Iterable[Pump] = pumps
+        while True:
+            for pump in ready:
+                pump.step()
+                agenda.plan(pump)
+            stopped, ready = agenda.wait(until_ns)
+            if stopped:
+                return True
+            if until_ns is not None and monotonic_ns() >= until_ns:
+                return False
+
+
+class _Agenda:
+    """Which pumps to turn to, and when.
+
+    Args:
+        selector: Waits for descriptors; one that belongs to no pump means the end.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._watched: dict[Pump, dict[int, int]] = {}
+        self._due: dict[Pump, int] = {}
+
+    def plan(self, pump: Pump) -> None:
+        """Learn what `pump` waits for now."""
+        wanted, watched = pump.interests(), self._watched.get(pump, {})
+        if wanted != watched:
+            for descriptor in watched.keys() - wanted.keys():
+                self._selector.unregister(descriptor)
+            for descriptor, events in wanted.items():
+                if descriptor not in watched:
+                    self._selector.register(descriptor, events, pump)
+                elif events != watched[descriptor]:
+                    self._selector.modify(descriptor, events, pump)
+            self._watched[pump] = wanted
+        wait = pump.wait_ns()
+        if wait is None:
+            self._due.pop(pump, None)
+        else:
+            self._due[pump] = monotonic_ns() + wait
+
+    def wait(self, until_ns: int | None) -> tuple[bool, Iterable[Pump]]:
+        """Wait for the next thing to happen; return whether it is the end, and the pumps to turn to."""
+        moments = [*self._due.values(), *(() if until_ns is None else (until_ns,))]
+        patience = max(0, min(moments) - monotonic_ns()) / NS_PER_S if moments else None
+        keys = [key for key, _ in self._selector.select(patience)]
+        now = monotonic_ns()
+        ready: dict[Pump, None] = {key.data: None for key in keys if key.data is not None}
+        ready.update((pump, None) for pump, at in self._due.items() if at <= now)
+        return any(key.data is None for key in keys), ready

@@ -1,10 +1,10 @@
 """What a client of the WebSocket link may say, and what it means for the device: messages in, events and answers out.
 
-A request is a JSON object with an ``id`` and one call: ``{"id": 1, "open": {"baudRate": 115200}}``; calls are ``open``, ``close``,
-``setSignals`` and ``getSignals``, with the arguments and errors of Web Serial. Its answer is ``{"id": 1, "ok": {}}`` or
-``{"id": 1, "error": {"name": ..., "message": ...}}``. Data goes beside that, as binary messages. ``{"took": n}`` tells the client how many
-bytes the adapter has taken since the port was opened; a client that named a ``window`` when opening tells with
-``{"got": n}`` how many it has used up, and never has more than the window on their way to it.
+A request is a JSON object with an ``id`` and one call: ``{"id": 1, "open": {"baudRate": 115200}}``. Calls are ``open``,
+``close``, ``setSignals`` and ``getSignals``, with the arguments and errors of Web Serial. The answer is ``{"id": 1, "ok": {}}``
+or ``{"id": 1, "error": {"name": ..., "message": ...}}``. Data goes beside that, as binary messages. ``{"took": n}`` tells the
+client how many bytes the adapter has taken since the port was opened. A client that named a ``window`` when it opened the
+port tells with ``{"got": n}`` how many it has used up, and never has more than the window on their way to it.
 """
 
 from __future__ import annotations

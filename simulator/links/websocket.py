@@ -1,8 +1,8 @@
 """A WebSocket as the client's side: for web pages and Node, which reach the board through `simulator/web/serial.js`.
 
-`simulator.links.web_port` says what the messages mean; this module carries them. The address holds a random token, without which
-nobody gets in. A page is let in only from this machine, unless its origin was named: a token may leak, and any page that
-a browser shows can reach the machine's own ports. One client at a time; the next one is told that the port is in use.
+`simulator.links.web_port` says what the messages mean; this module carries them. The address holds a random token, without
+which nobody gets in. A page is let in only from this machine, unless its origin was named: a token may leak, and any page
+that a browser shows can reach the machine's own ports. One client at a time; the next one is told that the port is in use.
 What a client can make us keep is bounded: when it does not read, or sends more than the device takes, we stop reading.
 """
 
@@ -18,15 +18,21 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from websockets.exceptions import InvalidState
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import State
-from websockets.server import ServerProtocol
-
+from flashcore.errors import ScenarioError
 from simulator.board.board import HostEvent
 from simulator.board.bridge import BridgeSpec
 from simulator.links.web_port import WebPort
+
+try:
+    from websockets.exceptions import InvalidState
+    from websockets.frames import CloseCode, Frame, Opcode
+    from websockets.http11 import Request
+    from websockets.protocol import State
+    from websockets.server import ServerProtocol
+except ImportError as error:
+    raise ScenarioError(
+        f"the WebSocket link needs the library websockets, 13 or newer: {error}", hint="pip install 'flashcore[web]'"
+    ) from error
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts whose pages are let in without being named."""
@@ -126,6 +132,11 @@ class WebSocketLink:
         # A selector's own descriptor is one for the kernels that have epoll or kqueue; so the pump need not know our sockets.
         fileno = getattr(self._selector, "fileno", None)
         return (fileno(),) if fileno else ()
+
+    @property
+    def pending(self) -> int:
+        """None: what waits here is watched by the selector behind `other_descriptors`."""
+        return 0
 
     def poll(self, *, take_bytes: bool) -> list[HostEvent]:
         """Return what the client has done since, in order."""
@@ -239,10 +250,10 @@ class WebSocketLink:
                 self._port.on_bytes(bytes(frame.data))
             case Opcode.TEXT:
                 peer.text = bytearray(frame.data)
-            case Opcode.CONT if peer.text is None:
-                self._port.on_bytes(bytes(frame.data))
-            case Opcode.CONT:
+            case Opcode.CONT if peer.text is not None:
                 peer.text += frame.data
+            case Opcode.CONT:
+                self._port.on_bytes(bytes(frame.data))
             case _:
                 return
         if peer.text is None:
@@ -251,13 +262,17 @@ class WebSocketLink:
             peer.protocol.fail(CloseCode.MESSAGE_TOO_BIG, f"a text message has up to {MAX_TEXT} bytes")
         elif frame.fin:
             text, peer.text = bytes(peer.text), None
-            try:
-                answer = self._port.on_text(text.decode())
-            except UnicodeDecodeError:
-                peer.protocol.fail(CloseCode.INVALID_DATA)
-                return
-            if answer is not None:
-                self._say(peer, answer)
+            self._hear_text(peer, text)
+
+    def _hear_text(self, peer: _Peer, message: bytes) -> None:
+        try:
+            text = message.decode()
+        except UnicodeDecodeError:
+            peer.protocol.fail(CloseCode.INVALID_DATA)
+            return
+        answer = self._port.on_text(text)
+        if answer is not None:
+            self._say(peer, answer)
 
     def _say(self, peer: _Peer, text: str) -> None:
         if peer.protocol.state is State.OPEN:

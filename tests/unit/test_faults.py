@@ -146,10 +146,10 @@ def test_duplicate_and_insert_move_what_comes_behind() -> None:
     assert [chunk.start_ns for chunk in chunks] == [0, len(BLOCKS[0]) * 10, 2 * len(BLOCKS[0]) * 10]
 
 
-def test_delay_moves_this_and_all_that_follows() -> None:
+def test_delayed_bytes_hold_up_what_is_behind_them_and_no_more() -> None:
     fault = active("d2h:nth_frame(any,2):delay(0.5)")
-    times = [fault(Chunk(data, index, 0, 115200))[0].start_ns for index, data in enumerate(BLOCKS[:3])]
-    assert times == [0, 500_000_001, 500_000_002]
+    starts = [fault(Chunk(BLOCKS[0], at, 0, 115200))[0].start_ns for at in (0, 1000, 2000, 600_000_000)]
+    assert starts == [0, 500_001_000, 500_001_000, 600_000_000]
 
 
 def test_stall_lets_nothing_pass_any_more() -> None:
