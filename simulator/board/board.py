@@ -15,6 +15,7 @@ from simulator.board.adapter import SerialAdapter
 from simulator.board.autoreset import AutoReset
 from simulator.board.bridge import BridgeSpec
 from simulator.board.presets import BoardPreset
+from simulator.chip.boot import first_program
 from simulator.chip.soc import Soc
 from simulator.kernel import Kernel
 from simulator.rng import Rng
@@ -176,6 +177,7 @@ class Board(AdapterDevice):
             preset.chip,
             self.kernel,
             self.rng,
+            start=first_program,
             transmit=self.adapter.from_chip,
             straps=self._sample_straps,
             note=lambda kind, text: self.observe(kind, text.encode()),

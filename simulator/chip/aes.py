@@ -95,7 +95,9 @@ def backwards(words: list[int]) -> list[int]:
     for number in range(ROUNDS, -1, -1):
         part = words[4 * number : 4 * number + 4]
         if 0 < number < ROUNDS:
-            part = [first[box[w >> 24]] ^ second[box[w >> 16 & 255]] ^ third[box[w >> 8 & 255]] ^ fourth[box[w & 255]] for w in part]
+            part = [
+                first[box[w >> 24]] ^ second[box[w >> 16 & 255]] ^ third[box[w >> 8 & 255]] ^ fourth[box[w & 255]] for w in part
+            ]
         result += part
     return result
 

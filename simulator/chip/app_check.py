@@ -65,7 +65,7 @@ def check_app(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, 
 
 
 def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, None, LoadedApp]:
-    raw = read(soc.flash, offset, HEADER_SIZE)
+    raw = read(soc.boot_flash, offset, HEADER_SIZE)
     header = BootHeader.parse(raw)
     _check_header(header, offset, log.revision)
     digest = hashlib.sha256(raw)
@@ -73,7 +73,7 @@ def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, Non
     position = HEADER_SIZE
     descriptor: AppDescriptor | None = None
     for number in range(header.segments):
-        raw = read(soc.flash, offset + position, SEGMENT_HEADER.size)
+        raw = read(soc.boot_flash, offset + position, SEGMENT_HEADER.size)
         address, length = SEGMENT_HEADER.unpack(raw)
         position += SEGMENT_HEADER.size
         place = offset + position
@@ -89,7 +89,7 @@ def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, Non
         )
         if place + length > soc.flash.size:
             raise _AppError(f"bootloader_mmap(0x{place:x}, 0x{length:x}) failed")
-        data = read(soc.flash, place, length)
+        data = read(soc.boot_flash, place, length)
         yield Step(b"", length * LOAD_NS_PER_BYTE)
         digest.update(raw)
         digest.update(data)
@@ -98,13 +98,13 @@ def _check(soc: Soc, log: IdfLog, offset: int, size: int) -> Generator[Step, Non
         if number == 0:
             descriptor = AppDescriptor.parse(memoryview(data))
     end = (position | _BLOCK - 1) + 1
-    padding = read(soc.flash, offset + position, end - position)
+    padding = read(soc.boot_flash, offset + position, end - position)
     digest.update(padding)
     if end + _DIGEST_SIZE * header.has_digest > size:
         raise _AppError(f"Image length {end + _DIGEST_SIZE * header.has_digest} doesn't fit in partition length {size}")
     if padding[-1] != folded:
         raise _AppError(f"Checksum failed. Calculated 0x{folded:x} read 0x{padding[-1]:x}")
-    if header.has_digest and read(soc.flash, offset + end, _DIGEST_SIZE) != digest.digest():
+    if header.has_digest and read(soc.boot_flash, offset + end, _DIGEST_SIZE) != digest.digest():
         raise _AppError("Image hash failed - image is corrupt")
     return LoadedApp(descriptor=descriptor)
 

@@ -136,7 +136,7 @@ def _no_header(soc: Soc, rom: RomVersion, first_word: int, *, silent: bool) -> S
 
 
 def _flash_boot(soc: Soc, rom: RomVersion, since_ns: int, *, silent: bool) -> Steps:
-    header = BootHeader.parse(read(soc.flash, IMAGE_OFFSET, HEADER_SIZE))
+    header = BootHeader.parse(read(soc.boot_flash, IMAGE_OFFSET, HEADER_SIZE))
     if not header.valid:
         yield from _no_header(soc, rom, header.first_word, silent=silent)
         return
@@ -165,14 +165,14 @@ def _load(soc: Soc, header: BootHeader, since_ns: int) -> Iterator[bytes]:
     for number in range(max(1, header.segments)):
         if number and position % _BLOCK == _BLOCK - 4:
             yield b"ho 0 tail 12 room 4\r\n"
-        address, length = SEGMENT_HEADER.unpack(read(soc.flash, IMAGE_OFFSET + position, SEGMENT_HEADER.size))
+        address, length = SEGMENT_HEADER.unpack(read(soc.boot_flash, IMAGE_OFFSET + position, SEGMENT_HEADER.size))
         position += SEGMENT_HEADER.size
         if length > soc.flash.size:
             signed = length - (length >> 31 << 32)
             yield b"cmd len %d\r\n" % signed
             raise _LoadFailedError(f"segment {number} claims {length} bytes")
         yield b"load:0x%08x,len:%d\r\n" % (address, length)
-        data = read(soc.flash, IMAGE_OFFSET + position, length)
+        data = read(soc.boot_flash, IMAGE_OFFSET + position, length)
         try:
             soc.memory.load(address, data)
         except BusFault as fault:
@@ -181,7 +181,7 @@ def _load(soc: Soc, header: BootHeader, since_ns: int) -> Iterator[bytes]:
         position += length
         folded ^= checksum(data) ^ CHECKSUM_SEED
         loader_seen = loader_seen or address == SECOND_STAGE_LOADER
-    stored = read(soc.flash, IMAGE_OFFSET + (position | _BLOCK - 1), 1)[0]
+    stored = read(soc.boot_flash, IMAGE_OFFSET + (position | _BLOCK - 1), 1)[0]
     if folded != stored:
         yield b"csum err:0x%02x!=0x%02x\r\n" % (folded, stored)
         raise _LoadFailedError("wrong image checksum")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
-from simulator.chip.nor_flash import NorFlash
+from simulator.chip.flash_encryption import Readable
 
 IMAGE_MAGIC = 0xE9
 """First byte of an image."""
@@ -103,7 +103,7 @@ class BootHeader:
         return 0x100000 << min(self.size_code, 7)
 
 
-def read(flash: NorFlash, offset: int, length: int) -> bytes:
+def read(flash: Readable, offset: int, length: int) -> bytes:
     """Return `length` bytes from `offset` on; addresses beyond the part wrap, as its unused address bits are ignored."""
     offset %= flash.size
     if offset + length <= flash.size:

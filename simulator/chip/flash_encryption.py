@@ -131,3 +131,12 @@ def is_encrypted(efuse: Efuse) -> bool:
 def as_the_cpu_sees_it(flash: Readable, efuse: Efuse) -> Readable:
     """Return the flash content as the boot sees it: through the encryption unit if that is on."""
     return DecryptedFlash(flash, cipher_of(efuse)) if is_encrypted(efuse) else flash
+
+
+def download_cipher(efuse: Efuse) -> FlashCipher | None:
+    """Return the unit with which a loader writes encrypted, or ``None`` where the eFuses forbid that.
+
+    Fidelity: that DISABLE_DL_ENCRYPT switches the unit off is from the technical reference manual; that the data are then
+    written as they are is guessed.
+    """
+    return None if efuse.field("DISABLE_DL_ENCRYPT") else cipher_of(efuse)

@@ -6,7 +6,7 @@ milliseconds since the reset, as spent in this model.
 
 Source: log lines of ESP-IDF 4.4 to 5.1 as public logs show them, ESP-IDF documentation ("Bootloader", "Partition Tables",
 "OTA Data Partition"). Fidelity: from source; which of several error lines comes first is guessed in rare cases. Secure boot,
-flash encryption, roll-back and deep sleep are not modelled.
+turning flash encryption on, roll-back and deep sleep are not modelled.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from types import MappingProxyType
 from simulator.chip.app_check import LoadedApp, check_app
 from simulator.chip.boot_image import HEADER_SIZE, BootHeader, read
 from simulator.chip.firmware import application
+from simulator.chip.flash_encryption import is_encrypted
 from simulator.chip.idf_log import IdfLog
 from simulator.chip.program import Program
 from simulator.chip.script import Script, Step, Steps
@@ -87,10 +88,10 @@ def second_stage(soc: Soc, since_ns: int) -> Program:
 
 
 def _run(soc: Soc, log: IdfLog) -> Steps:
-    header = BootHeader.parse(read(soc.flash, HEADER_OFFSET, HEADER_SIZE))
+    header = BootHeader.parse(read(soc.boot_flash, HEADER_OFFSET, HEADER_SIZE))
     yield from _introduction(soc, header, log)
     try:
-        places = _table(read(soc.flash, TABLE_OFFSET, TABLE_SIZE), header.flash_size)
+        places = _table(read(soc.boot_flash, TABLE_OFFSET, TABLE_SIZE), header.flash_size)
     except _TableError as error:
         yield log.error("flash_parts", str(error))
         yield log.error("boot", "Failed to verify partition table")
@@ -121,7 +122,7 @@ def _introduction(soc: Soc, header: BootHeader, log: IdfLog) -> Steps:
 
 def _description(soc: Soc) -> tuple[str, str]:
     """Return version and date from the description that newer loaders carry at the start of their first segment."""
-    data = read(soc.flash, HEADER_OFFSET + HEADER_SIZE + 8, _DESCRIPTION.size)
+    data = read(soc.boot_flash, HEADER_OFFSET + HEADER_SIZE + 8, _DESCRIPTION.size)
     magic, _, version, compiled = _DESCRIPTION.unpack(data)
     texts = [field.partition(b"\0")[0] for field in (version, compiled)]
     if magic == _DESCRIPTION_MAGIC and all(text.isascii() and text.decode("ascii").isprintable() for text in texts):
@@ -207,7 +208,7 @@ def _chosen_slot(soc: Soc, places: list[_Place], count: int) -> int | None:
         return None
     best: int | None = None
     for at in (data.offset, data.offset + 0x1000):
-        sequence, _, _, crc = _OTA_ENTRY.unpack(read(soc.flash, at, _OTA_ENTRY.size))
+        sequence, _, _, crc = _OTA_ENTRY.unpack(read(soc.boot_flash, at, _OTA_ENTRY.size))
         valid = sequence not in (0, 0xFFFFFFFF) and crc == zlib.crc32(sequence.to_bytes(4, "little"), 0xFFFFFFFF)
         if valid and (best is None or sequence > best):
             best = sequence
@@ -216,6 +217,10 @@ def _chosen_slot(soc: Soc, places: list[_Place], count: int) -> int | None:
 
 def _start(soc: Soc, log: IdfLog, place: _Place, app: LoadedApp) -> Steps:
     yield log.info("boot", f"Loaded app from partition at offset 0x{place.offset:x}")
+    if is_encrypted(soc.efuse):
+        left = (7 - soc.efuse.field("FLASH_CRYPT_CNT").bit_count()) // 2
+        yield log.info("boot", "Checking flash encryption...")
+        yield log.info("flash_encrypt", f"flash encryption is enabled ({left} plaintext flashes left)")
     yield log.info("boot", "Disabling RNG early entropy source...")
     soc.note("boot", f"app at 0x{place.offset:x} starts")
     soc.jump(application(soc, app.descriptor, log))

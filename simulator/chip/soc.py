@@ -11,6 +11,7 @@ from enum import IntEnum, unique
 
 from simulator.chip.assembly import assemble, board_registers
 from simulator.chip.config import ChipConfig
+from simulator.chip.flash_encryption import Readable, as_the_cpu_sees_it
 from simulator.chip.program import Dead, Program
 from simulator.chip.uart import Uart
 from simulator.kernel import Action, Kernel, Timer
@@ -40,6 +41,7 @@ class Soc:
         config: Which one.
         kernel: Time.
         rng: Dice, for the streams ``chip.*``.
+        start: Returns what the CPU runs first after each reset: the mask ROM's first part.
         transmit: Called with each chunk that UART0 sends.
         straps: Returns the strapping pins' levels when asked, as the ROM's strap value (0x13: boot from flash).
         note: Called with (kind, text) for everything worth recording: resets, modes, model gaps.
@@ -51,6 +53,7 @@ class Soc:
         kernel: Kernel,
         rng: Rng,
         *,
+        start: Callable[[Soc], Program],
         transmit: Callable[[Chunk], None],
         straps: Callable[[], int],
         note: Callable[[str, str], None],
@@ -70,6 +73,7 @@ class Soc:
         self.efuse = parts.efuse
         self.registers = parts.registers
         self.spi = parts.spi
+        self._reset_vector = start
         self._straps = straps
         self._life = 0
         self._enabled = False
@@ -78,6 +82,11 @@ class Soc:
         """What runs now."""
         self.boots = 0
         """How many times the chip has started."""
+
+    @property
+    def boot_flash(self) -> Readable:
+        """Flash content as the CPU sees it when it boots: decrypted if the eFuses say so."""
+        return as_the_cpu_sees_it(self.flash, self.efuse)
 
     @property
     def enabled(self) -> bool:
@@ -138,8 +147,6 @@ class Soc:
         self.uart.reset()
 
     def _start(self, cause: ResetCause) -> None:
-        from simulator.chip.boot import first_program
-
         self.boots += 1
         self.cause = cause
         if cause in SYSTEM_RESETS:
@@ -151,4 +158,4 @@ class Soc:
         self.spi.reset()
         self.spi.attached = not self.config.needs_attach
         self.note("chip", f"reset {cause.name} strap 0x{self.strap:02x}")
-        self.jump(first_program(self))
+        self.jump(self._reset_vector(self))

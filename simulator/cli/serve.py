@@ -66,7 +66,7 @@ def command(
     from simulator.links import pump
     from simulator.links.lines import LineServer
     from simulator.links.pty import PtyLink
-    from simulator.preload import environment
+    from simulator.preload import build, environment
     from simulator.scenario import Scenario
 
     def stop(*_: object) -> None:
@@ -74,6 +74,7 @@ def command(
 
     signal.signal(signal.SIGTERM, stop)
     pump.load_all()
+    library = build.library() if lines else None
     with ExitStack() as stack:
         pumps = []
         sockets: dict[str, str] = {}
@@ -88,7 +89,7 @@ def command(
 
                 port = stack.enter_context(WebSocketLink(spec, origins=origins))
             else:
-                answering = LineServer(spec) if lines else None
+                answering = LineServer(spec) if library is not None else None
                 port = stack.enter_context(PtyLink(answering))
                 if answering is not None:
                     sockets[port.path] = answering.path
@@ -96,7 +97,7 @@ def command(
             pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
             click.echo(f"port: {port.path}" + (f"  ({board})" if len(boards) > 1 else ""))
         variables = {
-            **(environment.for_lines(sockets) if lines else {}),
+            **(environment.for_lines(library, sockets) if library is not None else {}),
             **(environment.for_list(shown) if list_port else {}),
         }
         if variables:

@@ -13,7 +13,7 @@ from simulator.flashers.virtual_run import Finished, with_port
 from simulator.links import pump
 from simulator.links.lines import LineServer
 from simulator.links.pty import PtyLink
-from simulator.preload import environment
+from simulator.preload import build, environment
 from simulator.scenario import World
 
 
@@ -54,10 +54,11 @@ def run_pty(
     world = request.scenario.build()
     spec = world.device.adapter.spec
     variables: dict[str, str] = {}
-    lines = LineServer(spec) if extras.lines else None
+    library = build.library() if extras.lines else None
+    lines = LineServer(spec) if library is not None else None
     with PtyLink(lines) as link:
-        if lines is not None:
-            variables |= environment.for_lines({link.path: lines.path})
+        if library is not None and lines is not None:
+            variables |= environment.for_lines(library, {link.path: lines.path})
         if extras.listed:
             variables |= environment.for_list([environment.listed(link.path, spec)])
         command = [program, *with_port(words[1:], link.path)]

@@ -1,4 +1,8 @@
-"""Who has a device file open: told by the kernel where it can (Linux, inotify), else taken for granted."""
+"""Who has a device file open: told by the kernel where it can (Linux, inotify), else taken for granted.
+
+The kernel merges an event with the one before if both are the same and nobody has read them yet, so two closes could count as
+one. The folder is therefore watched beside the file: its events stand between those of the file and keep them apart.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ class Presence:
     """
 
     def __init__(self, path: str) -> None:
-        self._descriptor = _watch(path)
+        self._descriptor, self._wanted = _watch(path) or (None, 0)
         self._assumed = self._descriptor is None
 
     def __enter__(self) -> Presence:
@@ -51,22 +55,27 @@ class Presence:
             return 0, 0
         opened = closed = position = 0
         while position + _EVENT.size <= len(data):
-            _, mask, _, name_length = _EVENT.unpack_from(data, position)
+            watch, mask, _, name_length = _EVENT.unpack_from(data, position)
             position += _EVENT.size + name_length
+            if watch != self._wanted:
+                continue
             opened += bool(mask & _IN_OPEN)
             closed += bool(mask & (_IN_CLOSE_WRITE | _IN_CLOSE_NOWRITE))
         return opened, closed
 
 
-def _watch(path: str) -> int | None:
-    """Return a descriptor that reports opens and closes of `path`, or ``None`` where there is no such thing."""
+def _watch(path: str) -> tuple[int, int] | None:
+    """Return a descriptor that reports opens and closes, and which watch is that of `path`; ``None`` where that cannot be."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = int(library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
     if descriptor < 0:
         return None
-    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_OPEN | _IN_CLOSE_WRITE | _IN_CLOSE_NOWRITE) < 0:
+    mask = _IN_OPEN | _IN_CLOSE_WRITE | _IN_CLOSE_NOWRITE
+    watch = int(library.inotify_add_watch(descriptor, os.fsencode(path), mask))
+    if watch < 0:
         os.close(descriptor)
         return None
-    return descriptor
+    library.inotify_add_watch(descriptor, os.fsencode(os.path.dirname(path)), mask)
+    return descriptor, watch

@@ -1,10 +1,10 @@
 """Real time: a device that follows the machine's clock, and a client that is another process.
 
 The pump calls the same four methods of a device as a virtual port does, with the machine's clock in place of jumps. One loop
-serves any number of devices and turns only to those whose time has come or whose client has done something. At pace ``max`` the
-device's clock runs ahead of the machine's, but only where somebody waits for it: while bytes for a client that takes them are on
-their way, while a request has had no answer yet, and while the adapter's buffers are full. A board that chatters by itself
-therefore keeps its rhythm at either pace.
+serves any number of devices and turns only to those whose time has come or whose client has done something. At pace ``max``
+the device's clock runs ahead of the machine's, but only where somebody waits for it: while bytes for a client that takes them
+are on their way, while a request has had no answer yet, and while the adapter's buffers are full. A board that chatters by
+itself therefore keeps its rhythm at either pace.
 
 After a change of the modem lines the device's clock waits a moment for the next one. A reset sequence is a race between the
 time of a change and a capacitor of some hundred microseconds, which must not depend on how busy this machine is.

@@ -7,24 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from simulator.board.bridge import BridgeSpec
-from simulator.preload import build, port_list
+from simulator.preload import port_list
 from simulator.preload.port_list import ListedPort
 
 SITE = Path(__file__).with_name("site")
 """Folder with the module that Python runs at its start."""
 
 
-def for_lines(sockets: Mapping[str, str]) -> dict[str, str]:
+def for_lines(library: Path, sockets: Mapping[str, str]) -> dict[str, str]:
     """Return what gives a client DTR and RTS.
 
     Args:
+        library: What `simulator.preload.build` made.
         sockets: By the path of each pty the socket that answers for its lines.
-
-    Raises:
-        CompilerError: The library for the client cannot be made.
     """
     entries = ";".join(f"{port}={socket}" for port, socket in sockets.items())
-    return {"LD_PRELOAD": _before(str(build.library()), "LD_PRELOAD"), "ESPSIM_LINES": entries}
+    return {"LD_PRELOAD": _before(str(library), "LD_PRELOAD"), "ESPSIM_LINES": entries}
 
 
 def for_list(ports: Sequence[ListedPort]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from simulator.chip import efuse
+from simulator.chip.boot import first_program
 from simulator.chip.config import ORACLE, ChipConfig
 from simulator.chip.efuse import Efuse
 from simulator.chip.nor_flash import NorFlash
@@ -142,6 +143,7 @@ class ModelArm:
             self.config,
             self.kernel,
             Rng(0),
+            start=first_program,
             transmit=self._received.append,
             straps=lambda: strap,
             note=lambda kind, text: self.notes.append((kind, text)),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from flashcore.protocol.packet import checksum
+from simulator.chip.boot import first_program
 from simulator.chip.boot_image import SEGMENT_HEADER
 from simulator.chip.config import ORACLE
 from simulator.chip.soc import Soc
@@ -58,6 +59,7 @@ def boot(probe: dict[str, Any], enough: int) -> bytes:
         ORACLE,
         kernel,
         Rng(0),
+        start=first_program,
         transmit=lambda chunk: said.append(chunk.data),
         straps=lambda: int(probe["strap"], 16),
         note=lambda kind, text: None,

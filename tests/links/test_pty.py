@@ -44,6 +44,17 @@ def test_a_second_client_changes_nothing_while_the_first_stays(link: PtyLink) ->
 
 
 @needs_inotify
+def test_clients_that_come_or_leave_at_the_same_time_are_counted_one_by_one(link: PtyLink) -> None:
+    clients = [open(link.path, "rb+", buffering=0) for _ in range(3)]
+    assert poll(link)[0] == HostOpen()
+    clients.pop().close()
+    clients.pop().close()
+    assert poll(link) == []
+    clients.pop().close()
+    assert poll(link) == [HostClose()]
+
+
+@needs_inotify
 def test_bytes_written_just_before_closing_are_not_lost(link: PtyLink) -> None:
     with serial.Serial(link.path, 9600) as client:
         client.write(b"bye")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from simulator.board.board import HostBaud, HostBytes, HostClose, HostEvent, HostOpen
+from simulator.board.board import HostBaud, HostBytes, HostClose, HostEvent, HostLines, HostOpen
 from simulator.board.decoys import Decoy
 from simulator.kernel import MS, S
-from simulator.links.pump import BACKLOG, Pace, Pump, run
+from simulator.links.pump import BACKLOG, HOLD_NS, Pace, Pump, run
 
 
 class Client:
@@ -135,6 +135,39 @@ def test_what_was_kept_for_a_client_is_dropped_when_it_leaves() -> None:
     client.takes = 1 << 20
     pump.step()
     assert client.heard == b""
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_how_long_the_machine_takes_between_two_changes_of_the_lines_does_not_matter(pace: Pace) -> None:
+    wall, client = Wall(), Client(HostLines(dtr=True, rts=True))
+    pump = Pump(Decoy("echo"), client, pace=pace, clock=wall)
+    pump.step()
+    changed = pump.now_ns()
+    wall.now += HOLD_NS - 1
+    client.events.append(HostLines(dtr=True, rts=False))
+    pump.step()
+    assert pump.now_ns() == changed + pump.device.adapter.spec.control_ns
+
+
+def test_after_the_last_change_of_the_lines_the_device_catches_up() -> None:
+    wall, client = Wall(), Client(HostLines(dtr=True, rts=True))
+    pump = Pump(Decoy("echo"), client, clock=wall)
+    before = pump.now_ns()
+    pump.step()
+    assert pump.wait_ns() == HOLD_NS
+    wall.now += HOLD_NS
+    assert pump.now_ns() == before + HOLD_NS
+
+
+def test_bytes_after_a_change_of_the_lines_end_the_wait() -> None:
+    wall, client = Wall(), Client(HostLines(dtr=True, rts=True))
+    pump = Pump(Decoy("echo"), client, clock=wall)
+    before = pump.now_ns()
+    pump.step()
+    wall.now += 5 * MS
+    client.events.append(HostBytes(b"hello"))
+    pump.step()
+    assert pump.now_ns() == before + 5 * MS
 
 
 def test_settling_takes_what_the_client_wrote_last() -> None:

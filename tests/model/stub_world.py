@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from flashcore.protocol.packet import Request
 from flashcore.protocol.slip import encode
+from simulator.chip.boot import first_program
 from simulator.chip.config import ORACLE, ChipConfig
 from simulator.chip.soc import Soc
 from simulator.chip.stub import KNOWN_STUBS, Generation, LegacyStub, ModernStub
@@ -35,6 +36,7 @@ class StubWorld:
             config,
             self.kernel,
             Rng(0),
+            start=first_program,
             transmit=self.sent.append,
             straps=lambda: 0x03,
             note=lambda kind, text: self.notes.append((kind, text)),

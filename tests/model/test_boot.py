@@ -45,6 +45,7 @@ class Bench:
             self.config,
             self.kernel,
             Rng(0),
+            start=first_program,
             transmit=self.chunks.append,
             straps=lambda: self.strap,
             note=lambda kind, text: self.notes.append((kind, text)),

@@ -12,6 +12,7 @@ from flashcore.protocol.opcodes import Opcode
 from flashcore.protocol.packet import DATA_HEADER, HEADER, Request, checksum
 from flashcore.protocol.slip import encode
 from simulator.chip.autobaud import EDGES, Autobaud
+from simulator.chip.boot import first_program
 from simulator.chip.config import ORACLE, ChipConfig
 from simulator.chip.rom.deflate import WINDOW, Inflated, Inflator
 from simulator.chip.rom.loader import RomLoader
@@ -31,7 +32,23 @@ class Bench:
     def __init__(self, config: ChipConfig) -> None:
         self.kernel = Kernel()
         self.sent: list[Chunk] = []
-        self.soc = Soc(config, self.kernel, Rng(0), transmit=self.sent.append, straps=lambda: 3, note=lambda _kind, _text: None)
+        self.soc = Soc(
+            config,
+            self.kernel,
+            Rng(0),
+            start=first_program,
+            transmit=self.sent.append,
+            straps=lambda: 3,
+            note=lambda _kind, _text: None,
+        )
+            config,
+            self.kernel,
+            Rng(0),
+            start=first_program,
+            transmit=self.sent.append,
+            straps=lambda: 3,
+            note=lambda _kind, _text: None,
+        )
         self.soc.set_enabled(True)
         self.kernel.advance(100 * MS)
         self.sent.clear()

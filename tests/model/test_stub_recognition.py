@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from simulator.chip.boot import first_program
 from simulator.chip.config import ORACLE
 from simulator.chip.program import Dead
 from simulator.chip.soc import Soc
@@ -24,6 +25,7 @@ def _soc(sent: list[Chunk], notes: list[tuple[str, str]]) -> Soc:
         ORACLE,
         Kernel(),
         Rng(0),
+        start=first_program,
         transmit=sent.append,
         straps=lambda: 0x03,
         note=lambda kind, text: notes.append((kind, text)),

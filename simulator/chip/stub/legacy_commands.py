@@ -15,6 +15,7 @@ from struct import Struct
 
 from flashcore.protocol.opcodes import Opcode, StubStatus
 from flashcore.protocol.packet import HEADER, checksum
+from simulator.chip.flash_encryption import download_cipher
 from simulator.chip.soc import ResetCause, Soc
 from simulator.chip.stub import divider
 from simulator.chip.stub.flash_access import SECTOR, FlashAccess
@@ -23,11 +24,11 @@ from simulator.chip.stub.legacy_reader import LegacyReader
 from simulator.chip.stub.legacy_receiver import MAX_BLOCK
 from simulator.chip.stub.legacy_version import REFUSED, LegacyVersion
 from simulator.chip.stub.ram import WRITE_LENGTH, Upload, enter, write_registers
-from simulator.chip.stub.writer import LegacyWriter
+from simulator.chip.stub.writer import LONG_BEGIN, LegacyWriter
 from simulator.kernel import MS
 
 FLASH_ENCRYPT_DATA = 0xD4
-"""As FLASH_DATA, for a chip that encrypts its flash."""
+"""As FLASH_DATA, for a chip that encrypts its flash. Source: encrypt_data (refused where the BEGIN before it was)."""
 
 _SETTLE_NS = 10 * MS
 """How long it waits behind the answer before it resets or changes the rate. Fidelity: from source."""
@@ -115,6 +116,9 @@ class LegacyCommands:
             case Opcode.SYNC:
                 return Job(0, is_sync=True) if length == _SYNC_LENGTH else Job(StubStatus.BAD_LENGTH)
             case Opcode.FLASH_BEGIN | Opcode.FLASH_DEFL_BEGIN:
+                self._writer.cipher = None
+                if length == LONG_BEGIN and _WORDS.unpack_from(buffer, _BODY + 4)[3]:
+                    self._writer.cipher = download_cipher(self._soc.efuse)
                 return self._begin(opcode, length, first, second, third, fourth)
             case Opcode.FLASH_END | Opcode.FLASH_DEFL_END:
                 status = self._writer.end()
@@ -156,7 +160,7 @@ class LegacyCommands:
         return Job(self._writer.begin(size, offset, self._soc.kernel.now, compressed=compressed))
 
     def _data(self, opcode: int, length: int, checksum_field: int, buffer: bytearray) -> Job:
-        if not self._writer.open or (opcode == FLASH_ENCRYPT_DATA and not self._version.encrypts):
+        if not self._writer.open:
             return Job(StubStatus.NOT_BEGUN)
         claimed = _WORDS.unpack_from(buffer, _BODY)[0]
         payload = bytes(buffer[_PAYLOAD : _BODY + length]) if length >= 16 else b""
@@ -168,7 +172,7 @@ class LegacyCommands:
         if status:
             return Job(status)
         if opcode == FLASH_ENCRYPT_DATA:
-            self._soc.note("gap", "FLASH_ENCRYPT_DATA is written as it is")
+            self._writer.cipher = download_cipher(self._soc.efuse)
         if opcode == Opcode.FLASH_DEFL_DATA:
             return Job(0, then=lambda _, __: self._writer.write_compressed(payload, self._soc.kernel.now))
         return Job(0, then=lambda _, __: self._writer.write(payload, self._soc.kernel.now))

@@ -18,14 +18,12 @@ class LegacyVersion:
     Args:
         begin_lengths: Body lengths that the two BEGIN commands take, in bytes.
         begin_refusal: Status for any other length.
-        encrypts: Whether FLASH_ENCRYPT_DATA is known to work.
         load_fault_pc: Where READ_REG crashes on an unmapped address.
         store_fault_pc: Where WRITE_REG does.
     """
 
     begin_lengths: frozenset[int]
     begin_refusal: int
-    encrypts: bool
     load_fault_pc: int
     store_fault_pc: int
 
@@ -37,26 +35,23 @@ _RECORDED = {
     0x400B_E5AC: LegacyVersion(
         begin_lengths=_OLD,
         begin_refusal=REFUSED,
-        encrypts=False,
         load_fault_pc=0x400B_E6A8,
         store_fault_pc=0x400B_EA04,
     ),
     0x400B_E5EC: LegacyVersion(
         begin_lengths=_OLD,
         begin_refusal=REFUSED,
-        encrypts=False,
         load_fault_pc=0x400B_E6FD,
         store_fault_pc=0x400B_EA59,
     ),
     0x400B_E658: LegacyVersion(
         begin_lengths=_NEW,
         begin_refusal=StubStatus.BAD_LENGTH,
-        encrypts=True,
         load_fault_pc=0x400B_E768,
         store_fault_pc=0x400B_EAC5,
     ),
 }
-"""By entry point. Source: stub_e3.json, stub_e4_1.json, stub_e5_1.json: op_02_*, flash_begin_len_20, encrypt_data,
+"""By entry point. Source: stub_e3.json, stub_e4_1.json, stub_e5_1.json: op_02_*, flash_begin_len_20,
 read_zero, op_09_zeros_16."""
 
 
@@ -71,7 +66,6 @@ def version_of(known: KnownStub) -> LegacyVersion:
     return LegacyVersion(
         begin_lengths=_OLD,
         begin_refusal=REFUSED,
-        encrypts=False,
         load_fault_pc=known.entry + 0x111,
         store_fault_pc=known.entry + 0x46D,
     )

@@ -14,13 +14,14 @@ from struct import Struct
 
 from flashcore.protocol.opcodes import Opcode, StubStatus
 from flashcore.protocol.packet import HEADER, REQUEST, checksum
+from simulator.chip.flash_encryption import download_cipher
 from simulator.chip.soc import Soc
 from simulator.chip.stub import divider
 from simulator.chip.stub.answers import SYNC_ANSWERS, answer
 from simulator.chip.stub.flash_access import SECTOR, FlashAccess
 from simulator.chip.stub.modern_reader import ModernReader
 from simulator.chip.stub.ram import WRITE_LENGTH, Upload, enter, write_registers
-from simulator.chip.stub.writer import ModernWriter
+from simulator.chip.stub.writer import LONG_BEGIN, ModernWriter
 from simulator.kernel import MS
 
 _RUN_USER_CODE = 0xD3
@@ -128,6 +129,8 @@ class ModernCommands:
             case Opcode.FLASH_BEGIN | Opcode.FLASH_DEFL_BEGIN:
                 size, blocks, block, offset = _FOUR.unpack_from(body)
                 compressed = (blocks * block) & 0xFFFF_FFFF if opcode == Opcode.FLASH_DEFL_BEGIN else 0
+                encrypted = len(body) == LONG_BEGIN and any(body[_FOUR.size :])
+                self._writer.cipher = download_cipher(self._soc.efuse) if encrypted else None
                 return Job(answer(opcode, self._writer.begin(size, offset, now, compressed=compressed)))
             case Opcode.FLASH_END | Opcode.FLASH_DEFL_END:
                 return Job(answer(opcode, self._end()))

@@ -12,8 +12,13 @@ from abc import ABC, abstractmethod
 
 from flashcore.protocol.opcodes import StubStatus
 from simulator.chip.config import ChipTimes
+from simulator.chip.flash_encryption import UNIT, FlashCipher
 from simulator.chip.stub.flash_access import BLOCK, SECTOR, FlashAccess
 from simulator.chip.stub.inflate import WINDOW, Inflater, Status
+
+LONG_BEGIN = 20
+"""Length in bytes of a BEGIN whose last word says whether the data are to be encrypted on their way to the flash. Source: from
+source (esptool 5 sends it to stubs)."""
 
 SECTORS_PER_BLOCK = BLOCK // SECTOR
 
@@ -34,6 +39,8 @@ class Writer(ABC):
         self._times = times
         self.open = False
         """Whether a BEGIN was accepted and no END yet."""
+        self.cipher: FlashCipher | None = None
+        """The flash encryption unit, while what is written goes through it."""
         self.remaining = 0
         """Announced bytes that have not been written yet."""
         self._offset = 0
@@ -70,6 +77,14 @@ class Writer(ABC):
 
     def _take(self, data: bytes) -> bytes:
         return data if len(data) <= self.remaining else data[: self.remaining]
+
+    def _sealed(self, data: bytes) -> bytes | None:
+        """Return what the flash must hold, or None where the encryption unit can't write a piece of that shape."""
+        if self.cipher is None:
+            return data
+        if self._offset % UNIT or len(data) % UNIT:
+            return None
+        return self.cipher.write(self._offset, data)
 
     def _advance(self, length: int) -> None:
         self._offset += length
@@ -135,7 +150,10 @@ class LegacyWriter(Writer):
         last = -(-(self._offset + len(data)) // SECTOR)
         while self._next_sector < last and self._sectors_left:
             at = self._erase_next(at)
-        status, at = self._flash.program_by_words(self._offset, data, at)
+        sealed = self._sealed(data)
+        status: int = StubStatus.SPI_FAILED
+        if sealed is not None:
+            status, at = self._flash.program_by_words(self._offset, sealed, at)
         if status:
             self.error = status
         self._advance(len(data))
@@ -201,8 +219,9 @@ class ModernWriter(Writer):
                 self.error = StubStatus.SPI_FAILED
                 return at
             at = erased
-        if self._flash.inside(self._offset, len(data)):
-            at = self._flash.program(self._offset, data, at)
+        sealed = self._sealed(data)
+        if sealed is not None and self._flash.inside(self._offset, len(data)):
+            at = self._flash.program(self._offset, sealed, at)
         else:
             self.error = StubStatus.SPI_FAILED
         self._advance(len(data))
