@@ -16,12 +16,16 @@ from functools import partial
 from typing import Protocol
 
 from simulator.board.bridge import BridgeSpec
-from simulator.kernel import Kernel
+from simulator.kernel import Kernel, S, Timer
 from simulator.rng import Rng
 from simulator.wire import Chunk, Taps, as_received, byte_time, through
 
 Observer = Callable[[str, bytes], None]
 """Called with the kind and the content of everything that happens."""
+
+CLOSING_WAIT_NS = 30 * S
+"""How long a port may go on sending when it has been closed; if there is more to send, all of it is dropped. Fidelity: from
+source (Linux's ``closing_wait``), simplified: Linux drops the rest only when that time has passed."""
 
 
 class FarEnd(Protocol):
@@ -65,6 +69,7 @@ class SerialAdapter:
         self._far: FarEnd | None = None
         self._tx_free_ns = 0
         self._control_free_ns = 0
+        self._outgoing: deque[Timer] = deque()
         self._incoming: deque[Chunk] = deque()
 
     def connect(self, far: FarEnd) -> None:
@@ -80,6 +85,12 @@ class SerialAdapter:
     def close(self) -> None:
         """The host closes the port."""
         self.is_open = False
+        now = self._kernel.now
+        if self._tx_free_ns > now + CLOSING_WAIT_NS:
+            self._tx_free_ns = now
+            for timer in self._outgoing:
+                timer.cancel()
+            self._outgoing.clear()
         self._incoming.clear()
         self._observe("close", b"")
 
@@ -142,9 +153,12 @@ class SerialAdapter:
         chunk = Chunk(data, start, byte_time(baud), baud)
         self._tx_free_ns = chunk.end_ns
         taps = self.taps.bridge_to_chip
+        outgoing = self._outgoing
+        while outgoing and outgoing[0].at_ns <= self._kernel.now:
+            outgoing.popleft()
         for sent in through(taps, chunk) if taps else (chunk,):
             for piece in sent.pieces():
-                self._kernel.at(piece.end_ns, partial(self._arrive, piece))
+                outgoing.append(self._kernel.at(piece.end_ns, partial(self._arrive, piece)))
 
     def _arrive(self, piece: Chunk) -> None:
         if self._far is not None:

@@ -13,6 +13,7 @@ from simulator.chip.assembly import assemble, board_registers
 from simulator.chip.config import ChipConfig
 from simulator.chip.flash_encryption import Readable, as_the_cpu_sees_it
 from simulator.chip.program import Dead, Program
+from simulator.chip.rtc_control import RtcControl
 from simulator.chip.uart import Uart
 from simulator.kernel import Action, Kernel, Timer
 from simulator.rng import Rng
@@ -74,6 +75,13 @@ class Soc:
         self.registers = parts.registers
         self.spi = parts.spi
         self._reset_vector = start
+        self.rtc = RtcControl(
+            parts.registers,
+            kernel,
+            by_software=lambda: self.reset(ResetCause.SW_RESET),
+            by_watchdog=lambda: self.reset(ResetCause.RTCWDT_RTC_RESET),
+            note=note,
+        )
         self._straps = straps
         self._life = 0
         self._enabled = False
@@ -145,6 +153,7 @@ class Soc:
         self._life += 1
         self.program = Dead()
         self.uart.reset()
+        self.rtc.stop()
 
     def _start(self, cause: ResetCause) -> None:
         self.boots += 1

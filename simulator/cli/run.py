@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-LINKS = ("virtual", "pty", "websocket")
+from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
+
+LINKS = ("virtual", "pty", *NETWORK)
 
 EPILOG = """\b
 Exit codes: CMD's own, except
@@ -23,6 +25,7 @@ Examples:
   espsim run --fault silent-line --stats -- esptool --port {port} flash-id
   espsim run --link pty -- esptool --port {port} --before no-reset flash-id
   espsim run --link pty --lines --list-port -- esptool flash-id
+  espsim run --link rfc2217 -- esptool --port {port} flash-id
   espsim run --link websocket -- node flash.mjs {port}
 """
 
@@ -61,6 +64,8 @@ Examples:
 )
 @click.option("--lines", is_flag=True, help="Give the port of --link pty DTR and RTS (Linux; needs a C compiler).")
 @click.option("--list-port", is_flag=True, help="Let pyserial list the port of --link pty, with VID:PID, and no other port.")
+@listen_option
+@line_mode_option
 @click.argument("command_line", metavar="CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
     *,
@@ -77,6 +82,8 @@ def command(
     pace: str,
     lines: bool,
     list_port: bool,
+    listen: str | None,
+    line_mode: str | None,
     command_line: tuple[str, ...],
 ) -> int:
     """Run CMD against a virtual board and exit with its exit code.
@@ -86,11 +93,13 @@ def command(
     any program, and the board keeps real time.
 
     A pty has no modem lines: without --lines, CMD cannot reset the board. With it, a small library is made once and preloaded
-    into CMD; programs that are linked statically do not load it. With --link websocket {port} is an address for the module
-    simulator/web/serial.js, whose object has the interface of Web Serial, with DTR and RTS.
+    into CMD; programs that are linked statically do not load it. With --link rfc2217 and tcp {port} is a URL of pyserial; raw
+    TCP has no modem lines either. With --link websocket {port} is an address for the module simulator/web/serial.js, whose
+    object has the interface of Web Serial, with DTR and RTS.
     """
     if (lines or list_port) and link != "pty":
-        raise click.UsageError("--lines and --list-port are for --link pty; the other links carry the lines by themselves")
+        raise click.UsageError("--lines and --list-port are for --link pty; the other links have no use for them")
+    way = ways(listen, line_mode, (link,))[0]
     from simulator.cli.report import report
     from simulator.flashers.job import Request
     from simulator.scenario import Scenario
@@ -100,7 +109,7 @@ def command(
             board=board,
             faults=faults,
             seed=seed,
-            download=boot == "download" if boot else link == "pty" and not lines,
+            download=boot == "download" if boot else link == "tcp" or (link == "pty" and not lines),
             flash=os.path.abspath(flash) if flash else "",
             keep_events=transcript is not None,
         ),
@@ -112,11 +121,11 @@ def command(
 
         finished = run_virtual(command_line, request, timeout_s=timeout)
     else:
-        from simulator.flashers.real_run import Extras, run_pty, run_websocket
+        from simulator.flashers.real_run import Extras, run_network, run_pty
         from simulator.links.pump import Pace
 
-        if link == "websocket":
-            finished = run_websocket(command_line, request, timeout_s=timeout, pace=Pace(pace))
+        if way is not None:
+            finished = run_network(command_line, request, way, timeout_s=timeout, pace=Pace(pace))
         else:
             extras = Extras(lines=lines, listed=list_port)
             finished = run_pty(command_line, request, timeout_s=timeout, pace=Pace(pace), extras=extras)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from typing import TYPE_CHECKING
 
 import click
+
+from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
+
+if TYPE_CHECKING:
+    from simulator.links.network import NetworkLink
 
 
 @click.command("serve")
@@ -16,11 +22,20 @@ import click
     default=("esp32-devkitc",),
     show_default=True,
     metavar="NAME",
-    help="Which board; repeatable, one port each.",
+    help="Which board; repeatable, one port each. The last one stands for all further ports.",
 )
 @click.option("--fault", "-f", "faults", multiple=True, metavar="FAULT", help="A fault for every board; repeatable.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the first board; each further one gets the next.")
-@click.option("--link", type=click.Choice(("pty", "websocket")), default="pty", show_default=True, help="What kind of port.")
+@click.option(
+    "--link",
+    "links",
+    type=click.Choice(("pty", *NETWORK)),
+    multiple=True,
+    default=("pty",),
+    show_default=True,
+    help="What kind of port; repeatable, one for each board. The last one stands for all further ports.",
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="How many ports.  [default: one for each board or link]")
 @click.option(
     "--boot",
     type=click.Choice(("flash", "download")),
@@ -29,6 +44,8 @@ import click
 @click.option("--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the boards.")
 @click.option("--lines", is_flag=True, help="Give the ports DTR and RTS (Linux; needs a C compiler).")
 @click.option("--list-port", is_flag=True, help="Let pyserial list the ports, with VID:PID, and no others.")
+@listen_option
+@line_mode_option
 @click.option(
     "--origin",
     "origins",
@@ -42,23 +59,28 @@ def command(
     boards: tuple[str, ...],
     faults: tuple[str, ...],
     seed: int,
-    link: str,
+    links: tuple[str, ...],
+    count: int | None,
     boot: str | None,
     pace: str,
     lines: bool,
     list_port: bool,
+    listen: str | None,
+    line_mode: str | None,
     origins: tuple[str, ...],
     timeout: float | None,
 ) -> int:
     """Offer virtual boards on serial ports; print `port: PATH` for each and serve until interrupted.
 
     With --lines or --list-port a last line `environment: NAME=VALUE ...` says what a client must be started with.
-    With --link websocket PATH is an address for the module simulator/web/serial.js, with a secret that keeps others out.
+    With --link rfc2217 and tcp PATH is a URL of pyserial. With --link websocket PATH is an address for the module
+    simulator/web/serial.js, with a secret that keeps others out.
     """
-    if (lines or list_port) and link != "pty":
-        raise click.UsageError("--lines and --list-port are for --link pty; the other links carry the lines by themselves")
-    if origins and link != "websocket":
-        raise click.UsageError("--origin is for --link websocket")
+    total = count or max(len(boards), len(links))
+    boards, links = ((*row, *row[-1:] * total)[:total] for row in (boards, links))
+    if (lines or list_port) and "pty" not in links:
+        raise click.UsageError("--lines and --list-port are for --link pty; the other links have no use for them")
+    openings = ways(listen, line_mode, links, origins)
     import shlex
     import signal
 
@@ -79,23 +101,21 @@ def command(
         pumps = []
         sockets: dict[str, str] = {}
         shown = []
-        download = boot == "download" if boot else link == "pty" and not lines
-        for number, board in enumerate(boards):
+        for number, (board, link, way) in enumerate(zip(boards, links, openings, strict=True)):
+            download = boot == "download" if boot else link == "tcp" or (link == "pty" and not lines)
             world = Scenario(board=board, faults=faults, seed=seed + number, download=download).build()
             spec = world.device.adapter.spec
-            port: PtyLink | WebSocketLink
-            if link == "websocket":
-                from simulator.links.websocket import WebSocketLink
-
-                port = stack.enter_context(WebSocketLink(spec, origins=origins))
+            port: PtyLink | NetworkLink
+            if way is not None:
+                port = stack.enter_context(closing(way.open(world.device)))
             else:
                 answering = LineServer(spec) if library is not None else None
                 port = stack.enter_context(PtyLink(answering))
                 if answering is not None:
                     sockets[port.path] = answering.path
-            shown.append(environment.listed(port.path, spec))
+                shown.append(environment.listed(port.path, spec))
             pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
-            click.echo(f"port: {port.path}" + (f"  ({board})" if len(boards) > 1 else ""))
+            click.echo(f"port: {port.path}" + (f"  ({board})" if total > 1 else ""))
         variables = {
             **(environment.for_lines(library, sockets) if library is not None else {}),
             **(environment.for_list(shown) if list_port else {}),

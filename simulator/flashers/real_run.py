@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from simulator.clock import monotonic_ns
@@ -12,6 +13,7 @@ from simulator.flashers.job import Request, conclude
 from simulator.flashers.virtual_run import Finished, with_port
 from simulator.links import pump
 from simulator.links.lines import LineServer
+from simulator.links.network import Way
 from simulator.links.pty import PtyLink
 from simulator.preload import build, environment
 from simulator.scenario import World
@@ -65,26 +67,26 @@ def run_pty(
         return _run(command, environment_with(link.path, variables), request, world, link, timeout_s=timeout_s, pace=pace)
 
 
-def run_websocket(words: Sequence[str], request: Request, *, timeout_s: float | None, pace: pump.Pace) -> Finished:
-    """Run CMD with the address of a WebSocket as its port.
+def run_network(words: Sequence[str], request: Request, way: Way, *, timeout_s: float | None, pace: pump.Pace) -> Finished:
+    """Run CMD with a network address as its port.
 
     Args:
         words: CMD, with ``{port}`` where the address belongs.
         request: The world, and what to keep of it.
+        way: What kind of server, and where it listens.
         timeout_s: How long CMD may take, in seconds; ``None`` for as long as it likes.
         pace: Whether the board keeps real time.
 
     Raises:
         ScenarioError: The world cannot be built, or the library for WebSockets is not installed.
+        FlashcoreError: It is not possible to listen there.
         CommandError: CMD cannot be started.
     """
-    from simulator.links.websocket import WebSocketLink
-
     request.check()
     program = locate(words[0])
     pump.load_all()
     world = request.scenario.build()
-    with WebSocketLink(world.device.adapter.spec) as link:
+    with closing(way.open(world.device)) as link:
         command = [program, *with_port(words[1:], link.path)]
         return _run(command, environment_with(link.path), request, world, link, timeout_s=timeout_s, pace=pace)
 

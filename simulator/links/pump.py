@@ -187,6 +187,7 @@ class Pump:
             case HostOpen() | HostClose():
                 self._backlog.clear()
                 self._asked_ns = None
+                self._room_ns = min(self._room_ns, self.device.adapter.sent_ns)
             case HostDiscard():
                 self._backlog.clear()
             case HostLines():

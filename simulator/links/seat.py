@@ -20,8 +20,8 @@ from simulator.board.board import HostBytes, HostClose, HostEvent, HostOpen
 LOOPBACK = "127.0.0.1"
 """Where nobody but this machine can connect."""
 
-CHUNK = 65536
-"""Bytes read at once."""
+CHUNK = 16384
+"""Bytes read at once: little enough that not much is on its way when a client vanishes, and the next one does not wait long."""
 
 KEPT = 1 << 17
 """Bytes that the kernel keeps in either direction (Linux doubles it for its own needs)."""
@@ -89,13 +89,7 @@ class Seat:
         try:
             self._listener = _listen(address)
         except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise FlashcoreError(
-                f"cannot listen on {address}: {reason}",
-                hint="choose another address or port with --listen; port 0 takes any that is free",
-                code="simulator.listen",
-                context={"address": str(address)},
-            ) from error
+            raise cannot_listen(address, error) from error
         host, port = self._listener.getsockname()[:2]
         self.address = Address(host, port)
         """Where the socket really listens."""
@@ -187,6 +181,17 @@ class Seat:
         self._client = None
         self._lost = False
         return HostClose()
+
+
+def cannot_listen(address: Address, error: Exception) -> FlashcoreError:
+    """Return what to raise if `error` came of an attempt to listen on `address`."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return FlashcoreError(
+        f"cannot listen on {address}: {reason}",
+        hint="choose another address or port with --listen; port 0 takes any that is free",
+        code="simulator.listen",
+        context={"address": str(address)},
+    )
 
 
 def _listen(address: Address) -> socket.socket:

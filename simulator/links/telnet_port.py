@@ -1,9 +1,9 @@
 """The telnet side of one RFC 2217 session: options in, what a host does with its port out.
 
 pyserial's `PortManager` does telnet and most of the COM port options, on something shaped like one of its serial ports. What it
-leaves unanswered (states of the lines, masks, signature, flow control towards us) is answered here, and what it would
-stumble over (options too short or with unknown values, an end without a start, endless ones) never reaches it. Every well-formed
-option is answered at once with the value in force. Bytes between options go through in one piece, never one by one.
+leaves unanswered (states of the lines, masks, signature, flow control towards us) is answered here, and what it would stumble
+over (options too short or with unknown values, an end without a start, endless ones) never reaches it. Every well-formed option
+is answered at once with the value in force. Bytes between options go through in one piece, never one by one.
 
 Source: RFC 2217, RFC 854. Fidelity: parity, data and stop bits are remembered and have no effect on the wire.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from typing import cast
 
 from serial import rfc2217
 
@@ -163,7 +164,8 @@ class _Manager(rfc2217.PortManager):
 
     def __init__(self, shape: _SerialShape, output: _Output) -> None:
         self._shape = shape
-        super().__init__(shape, output)
+        # The stubs ask for real ports here; what the class uses of them is what the shape has.
+        super().__init__(cast(rfc2217.Serial, shape), cast(rfc2217.Serial, output))
 
     @property
     def idle(self) -> bool:
@@ -186,7 +188,7 @@ class _Manager(rfc2217.PortManager):
         code, value = suboption[1], suboption[2:]
         accepted = _ACCEPTED.get(code)
         if accepted is not None and accepted.fullmatch(value):
-            super()._telnet_process_subnegotiation(suboption)
+            super()._telnet_process_subnegotiation(suboption)  # type: ignore[misc]
             return
         answer = self._answer(code, value)
         if answer is not None:

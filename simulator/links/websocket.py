@@ -122,9 +122,8 @@ class WebSocketLink:
             os.close(self._writer)
 
     @property
-    def data_descriptor(self) -> int:
-        """Where clients knock; data has a socket of its own, behind `other_descriptors`."""
-        return self._listener.fileno()
+    def data_descriptor(self) -> None:
+        """None: all descriptors are behind `other_descriptors`."""
 
     @property
     def other_descriptors(self) -> Sequence[int]:

@@ -1,7 +1,7 @@
 """What the conformance tests talk to: anything that takes the recorder's steps and gives back bytes.
 
-The tests are one body; an arm is one thing they run against. Here is the model in virtual time; an arm for a live port would go
-beside it, with the same three methods.
+The tests are one body; an arm is one thing they run against. Here is the model in virtual time; `live_arm` has the same methods
+over a port.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ class Arm(Protocol):
         """
         ...
 
-    def exchange(self, send: bytes | Sequence[bytes], *, gap_ms: int = 0) -> bytes:
+    def exchange(self, send: bytes | Sequence[bytes], *, gap_ms: int = 0, expected: int = 0) -> bytes:
         """Send and return what comes back until there is silence.
 
         Args:
             send: Bytes in one write, or several writes.
             gap_ms: Pause before each further write.
+            expected: How many bytes were recorded; an arm in real time is patient until it has as many.
         """
         ...
 
@@ -97,7 +98,7 @@ class ModelArm:
         times = replace(self.config.times, uart_poll=period_ms * MS, uart_poll_deaf=deaf_ms * MS)
         return ModelArm(replace(self.config, times=times))
 
-    def exchange(self, send: bytes | Sequence[bytes], *, gap_ms: int = 0) -> bytes:
+    def exchange(self, send: bytes | Sequence[bytes], *, gap_ms: int = 0, expected: int = 0) -> bytes:
         for index, data in enumerate([send] if isinstance(send, bytes) else send):
             if index:
                 self.kernel.advance(self.kernel.now + gap_ms * MS)

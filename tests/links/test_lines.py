@@ -551,10 +551,13 @@ def test_serve_says_what_a_client_must_be_started_with(library: Path) -> None:
 
 
 def after_the_last_reset(folder: Path) -> list[str]:
-    """Return what the chip did since EN was low for the last time."""
+    """Return the first two things that the chip did after EN was low for the last time.
+
+    Without an image its watchdog goes on resetting it once a second, so there may be more on a busy machine.
+    """
     notes = [text for kind, text in events(folder, "chip", "boot") if kind in ("chip", "boot")]
     assert "EN low" in notes
-    return notes[len(notes) - notes[::-1].index("EN low") :]
+    return notes[len(notes) - notes[::-1].index("EN low") :][:2]
 
 
 @needs_compiler
@@ -570,7 +573,7 @@ def test_esptool_resets_into_download_mode_at_the_first_try_and_back(
     words = (*ESPTOOL, "--connect-attempts", "1", "--port", "{port}", "read-mac")
     assert run(tmp_path, *words, faults=()).status == 0
     assert "NOT reset" not in capfd.readouterr().out
-    assert [text for _, text in events(tmp_path, "chip") if text.startswith("reset")] == [
+    assert [text for _, text in events(tmp_path, "chip") if text.startswith("reset POWERON")] == [
         "reset POWERON_RESET strap 0x13",
         "reset POWERON_RESET strap 0x03",
         "reset POWERON_RESET strap 0x13",

@@ -45,12 +45,12 @@ def test_a_second_client_changes_nothing_while_the_first_stays(link: PtyLink) ->
 
 @needs_inotify
 def test_clients_that_come_or_leave_at_the_same_time_are_counted_one_by_one(link: PtyLink) -> None:
-    clients = [open(link.path, "rb+", buffering=0) for _ in range(3)]
+    clients = [os.open(link.path, os.O_RDWR | os.O_NOCTTY) for _ in range(3)]
     assert poll(link)[0] == HostOpen()
-    clients.pop().close()
-    clients.pop().close()
+    os.close(clients.pop())
+    os.close(clients.pop())
     assert poll(link) == []
-    clients.pop().close()
+    os.close(clients.pop())
     assert poll(link) == [HostClose()]
 
 

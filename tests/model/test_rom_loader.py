@@ -41,14 +41,6 @@ class Bench:
             straps=lambda: 3,
             note=lambda _kind, _text: None,
         )
-            config,
-            self.kernel,
-            Rng(0),
-            start=first_program,
-            transmit=self.sent.append,
-            straps=lambda: 3,
-            note=lambda _kind, _text: None,
-        )
         self.soc.set_enabled(True)
         self.kernel.advance(100 * MS)
         self.sent.clear()

@@ -1,0 +1,143 @@
+"""The arm for a chip in real time: behind any port that flashcore opens, be it a board or an emulator with the real ROM.
+
+Each probe starts from a fresh chip, so the port needs DTR and RTS, or there must be a command that starts the chip anew. An
+exchange is over when nothing has come for a while; if more was recorded, the arm waits longer, so that a busy machine fails no
+test. What silicon does otherwise than the recording (oracle, Limits) is in `live_limits`, but for one thing that is done here:
+silicon spends the first bytes on measuring the baud rate, so after a reset it is given some.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from flashcore.errors import WrongBootModeError
+from flashcore.loader import reset
+from flashcore.port import LineSupport, Port, ns
+from flashcore.protocol import boot_log
+
+SILENCE_S = 0.3
+"""How long nothing must come before an exchange is over, as in the recording."""
+
+PATIENCE_S = 10.0
+"""How long to wait for bytes that were recorded."""
+
+BAUD = 115200
+"""Rate of the recording, and of the ROM's banner."""
+
+BOOT_S = 2.0
+"""Longest time that a boot is listened to; firmware may never fall silent."""
+
+PRIMER = b"\x55" * 36
+"""Edges for the baud detection, as many as a SYNC brings, without any frame. Source: oracle, Limits."""
+
+MOST = 1 << 20
+"""Bytes after which an answer counts as endless."""
+
+READY = b"waiting for download\r\n"
+
+
+class LiveArm:
+    """A chip behind a port.
+
+    Args:
+        port: An open port; it stays the caller's.
+        silicon: Whether the chip has to find the baud rate after each reset.
+        silence_s: How long nothing must come before an exchange is over.
+        reset_command: What makes the chip start anew into download mode where the port has no lines; run by the shell.
+    """
+
+    def __init__(self, port: Port, *, silicon: bool, silence_s: float = SILENCE_S, reset_command: str = "") -> None:
+        self.port = port
+        self.silicon = silicon
+        self._silence_s = silence_s
+        self._command = reset_command
+
+    @property
+    def can_reset(self) -> bool:
+        """Whether there is a way to a fresh chip."""
+        return bool(self._command) or self.port.line_support is not LineSupport.NONE
+
+    def reset(self, *, strap: int = 0x03, efuse_name: str | None = None, flash: bytes | None = None) -> None:
+        """Start the chip anew, in download mode.
+
+        Raises:
+            WrongBootModeError: It boots from flash each time.
+        """
+        assert (strap, efuse_name, flash) == (0x03, None, None), "live_limits keeps such probes away"
+        if self.port.baudrate != BAUD:
+            self.port.set_baudrate(BAUD)
+        tries = [None] * 2 if self._command else [*reset.strategies(self.port.line_support)]
+        heard = b""
+        for sequence in tries:
+            self.port.discard_input()
+            if sequence is None:
+                subprocess.run(self._command, shell=True, check=True, timeout=60, stdout=subprocess.DEVNULL)
+            else:
+                reset.run(self.port, sequence)
+            heard = self._banner()
+            report = boot_log.parse(heard)
+            # A chip whose banner is switched off, or comes at another rate, is taken at its word by the first SYNC.
+            if report is None or report.reset_code is None or report.is_download_mode:
+                break
+        else:
+            raise WrongBootModeError(f"{self.port.name}: the chip boots from flash after each reset: {heard[:200]!r}")
+        if self.silicon:
+            self._write(PRIMER)
+            self._listen(0)
+
+    def exchange(self, send: bytes | Sequence[bytes], *, gap_ms: int = 0, expected: int = 0) -> bytes:
+        """Send and return what comes back until there is silence."""
+        size = 0
+        for index, data in enumerate([send] if isinstance(send, bytes) else send):
+            if index:
+                self._sleep(gap_ms / 1000)
+            self._write(data)
+            size += len(data)
+        return self._listen(expected, extra_s=size * 10 / BAUD)
+
+    def send(self, data: bytes, *, pause_ms: int) -> None:
+        """Send without reading; wait."""
+        self._write(data)
+        self._sleep(pause_ms / 1000)
+
+    def flash(self) -> bytes:
+        """Refuse: no probe that needs it is played to a live chip."""
+        raise NotImplementedError("the flash of a live chip is not for the probes")
+
+    def _banner(self) -> bytes:
+        """Return what the chip says after a reset."""
+        clock = self.port.clock
+        limit = clock.now_ns() + ns(BOOT_S)
+        heard = b""
+        while clock.now_ns() < limit:
+            wait = 0.03 if heard.endswith(READY) else max(self._silence_s, SILENCE_S)
+            data = self.port.read(4096, min(limit, clock.now_ns() + ns(wait)))
+            if not data:
+                break
+            heard += data
+        return heard
+
+    def _listen(self, expected: int, *, extra_s: float = 0.0) -> bytes:
+        """Return what comes until there is silence.
+
+        Args:
+            expected: Bytes to be patient for.
+            extra_s: Time that the bytes just sent need on the wire.
+        """
+        clock, heard = self.port.clock, bytearray()
+        while len(heard) < MOST:
+            wait = self._silence_s if len(heard) >= expected else max(PATIENCE_S, self._silence_s)
+            data = self.port.read(65536, clock.now_ns() + ns(wait + (0.0 if heard else extra_s)))
+            if not data:
+                break
+            heard += data
+        return bytes(heard)
+
+    def _write(self, data: bytes) -> None:
+        clock = self.port.clock
+        self.port.write(data, clock.now_ns() + ns(PATIENCE_S + len(data) * 20 / BAUD))
+
+    def _sleep(self, seconds: float) -> None:
+        clock = self.port.clock
+        clock.sleep_until(clock.now_ns() + ns(seconds))

@@ -1,0 +1,154 @@
+"""Which recorded probes make sense on a live chip, and why the others do not: data first, then three questions to it.
+
+Two kinds of live chip: one with the *conditions of the recording* (an emulator with the real ROM; the preset ``esp32-oracle``), and
+*silicon* (boards, and every other preset), for which the limits of the recording count too (oracle, Limits). Flash is never
+touched: a probe's addresses are fixed, and what lies there on somebody's board is not ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tests import oracle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Probes that are left out.
+
+    Args:
+        reason: Why.
+        probes: Names, with ``*`` for any text.
+        silicon_only: Whether a chip with the conditions of the recording plays them.
+    """
+
+    reason: str
+    probes: tuple[str, ...]
+    silicon_only: bool = False
+
+
+FAULTS = "an address that nothing answers at: which ones fault is the emulator's choice (oracle, Limits)"
+
+LIMITS = (
+    Limit(reason="its recording shows a deaf moment, which cannot be chosen on a live chip", probes=("sync_after_c0_run_8_pause",)),
+    Limit(
+        reason="the chip changes its rate, and the recorder's line had none to follow with",
+        probes=("baud_*", "write_reg_clkdiv"),
+    ),
+    Limit(reason="the reset in it leads to flash boot, as nobody holds IO0", probes=("mem_end_run_reset",)),
+    Limit(reason="answers hold what lies in the flash", probes=("unknown_then_ok",)),
+    Limit(
+        reason=FAULTS,
+        probes=(
+            "slip_half_then_frame_after_sync",
+            "slip_short_?_after_sync",
+            "slip_header_only_after_sync",
+            "read_body_len_*",
+            "read_unaligned_*",
+            "read_[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]",
+            "write_reg_unmapped",
+            "write_reg_unaligned",
+            "write_reg_rom",
+            "mem_begin_addr_*",
+        ),
+        silicon_only=True,
+    ),
+    Limit(
+        reason="answers hold this chip's own registers and eFuses",
+        probes=("read_uart", "read_strap", "read_efuse", "read_efuse_ctl", "read_misc", "read_spi1", "read_rom_vars"),
+        silicon_only=True,
+    ),
+    Limit(
+        reason="answers hold this chip's own flash id and pins (oracle, Limits: the pins are not routed)",
+        probes=("flash_id_via_spi_regs", "set_params_effect", "spi_attach_*"),
+        silicon_only=True,
+    ),
+    Limit(
+        reason="RAM starts as zeros in the emulator only (oracle, Limits)",
+        probes=("mem_data_without_begin", "mem_end_without_begin", "mem_end_len_*"),
+        silicon_only=True,
+    ),
+)
+"""Probes left out by name. Those that need other straps, other eFuses or the flash are found by what they contain."""
+
+FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13})
+"""FLASH_*, FLASH_DEFL_*, READ_FLASH and SPI_FLASH_MD5."""
+
+OPCODE_LIMITS: dict[int, str] = {op: "would touch the flash" for op in FLASH_OPS} | {
+    0x0F: "the chip changes its rate, and the recorder's line had none to follow with"
+}
+"""Rows of ``rom_opcodes`` left out on any live chip, by opcode."""
+
+SILICON_OPCODE_LIMITS: dict[int, str] = {
+    0x05: "RAM starts as zeros in the emulator only (oracle, Limits)",
+    0x06: FAULTS,
+    0x07: FAULTS,
+    0x09: FAULTS,
+    0x0A: FAULTS,
+    0x0B: "answers hold this chip's own flash id and pins (oracle, Limits: the pins are not routed)",
+    0x0D: "answers hold this chip's own flash id and pins (oracle, Limits: the pins are not routed)",
+}
+"""Rows of ``rom_opcodes`` left out on silicon besides, by opcode."""
+
+SMOKE = frozenset(
+    {
+        "sync_one_strap03",
+        "sync_seven_back_to_back_strap03",
+        "first_command_not_sync_readreg",
+        "resync_after_nmea",
+        "slip_unterminated_then_frame",
+        "slip_bad_escape_value",
+        "slip_shared_delimiter",
+        "slip_short_3",
+        "long_readreg_400",
+        "direction_02_readreg",
+        "read_magic",
+        "write_reg",
+        "mem_ok",
+        "mem_wrong_seq",
+        "mem_bad_checksum_resend",
+        "pipe_20_readreg",
+        "secinfo_after_sync",
+        "late_read",
+        "0x14-after_sync-0",
+        "0xd0-after_readreg-64",
+        "0xff-after_readreg-0",
+    }
+)
+"""A few probes of each kind that all live chips play, for a look that takes half a minute: probe names and opcode ids."""
+
+
+def why_not_probe(probe: dict[str, Any], *, silicon: bool) -> str:
+    """Return why `probe` is not played to a live chip; empty if it is.
+
+    Args:
+        probe: A probe of ``rom_*.json``.
+        silicon: Whether the chip is silicon, or a model of it.
+    """
+    if probe.get("strap", "0x03") != "0x03":
+        return "needs other straps"
+    if "efuse" in probe:
+        return "needs a chip with other eFuses"
+    if _opcodes(probe) & FLASH_OPS or "flash_before" in probe or "result" in probe:
+        return "touches the flash, or needs content of its own in it"
+    for limit in LIMITS:
+        if (silicon or not limit.silicon_only) and any(fnmatchcase(probe["name"], name) for name in limit.probes):
+            return limit.reason
+    return ""
+
+
+def why_not_opcode(row: dict[str, Any], *, silicon: bool) -> str:
+    """Return why a row of ``rom_opcodes`` is not played to a live chip; empty if it is."""
+    opcode = int(row["op"], 16)
+    return OPCODE_LIMITS.get(opcode, "") or (SILICON_OPCODE_LIMITS.get(opcode, "") if silicon else "")
+
+
+def _opcodes(probe: dict[str, Any]) -> set[int]:
+    """Return the opcodes of all that looks like a frame in what the probe sends."""
+    sent: list[bytes] = []
+    for step in probe["exchanges"]:
+        parts = [step["send"]] if "send" in step else step["send_chunks"]
+        sent.append(b"".join(oracle.expand(part) for part in parts))
+    return {frame[1] for data in sent for frame in data.split(b"\xc0") if len(frame) >= 8 and frame[0] == 0}
