@@ -64,6 +64,8 @@ class Loader(ABC):
             TransferError: The SPI controller does not finish.
         """
         raw = self.spi_read(RDID, 24)
+        if self.read_reg(self.chip.spi.data) & 0xFFFFFF != raw:
+            raw = self.spi_read(RDID, 24)
         return (raw & 0xFF) << 16 | raw & 0xFF00 | raw >> 16 & 0xFF
 
     def spi_read(self, opcode: int, bits: int) -> int:

@@ -2,7 +2,8 @@
 
 A session clears the line before each command, so that a late answer is never taken for the next one's; it keeps what it heard,
 since that is what a diagnosis is made of; and it can find back into step: wait for quiet, SYNC (which disturbs neither a stub
-nor the ROM's block sequence, oracle fact 29), and, for a stub that a stray delimiter made deaf, one single C0 (facts 64, 70).
+nor the ROM's block sequence, oracle fact 29), and, for a stub that a stray delimiter made deaf or made repeat old commands, one
+single C0 (facts 64, 70).
 Whether a command may be sent again is not decided here but by whoever knows what it does. All waiting is on the port's clock.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flashcore.chips import MAGIC_REGISTER
 from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError
 from flashcore.loader.link import LinkProfile
 from flashcore.loader.policy import DEFAULT_POLICY, Policy
@@ -256,8 +258,9 @@ class Session:
         """
         self.drain()
         self._check_banner()
+        out_of_step = False
         for number, wait in enumerate(self.policy.resync_s):
-            if number >= 2 and number % 2 == 0:
+            if out_of_step or (number >= 2 and number % 2 == 0):
                 self.port.write(END, self.clock.now_ns() + ns(self.policy.write_s))
                 self.drain()
             answer = self.sync_once(wait)
@@ -270,7 +273,9 @@ class Session:
                         else "a stub answers where the ROM loader was expected",
                         hint="the chip restarted on its own: check cable and power supply",
                     )
-                return
+                out_of_step = not self.in_step()
+                if not out_of_step:
+                    return
             self._check_banner()
         raise DeadlineExceededError(
             f"the loader fell silent: {len(self.policy.resync_s)} SYNCs are unanswered",
@@ -278,6 +283,38 @@ class Session:
             code="transfer.fell_silent",
             hint="reset the chip and try again; if it stays so, try a lower baud rate, another cable or another USB port",
         )
+
+    def in_step(self) -> bool:
+        """Tell whether a stub answers what it is asked. The legacy stub out of step answers with its last two commands in turn.
+
+        So three commands in a row are told by their opcodes alone, if the third is another than the first.
+
+        Raises:
+            ChipResetError: The chip restarted.
+        """
+        if self.dialect is Dialect.ROM:
+            return True
+        wait = self.policy.sync_s[1]
+        try:
+            for _ in range(2):
+                self.command(commands.read_reg(MAGIC_REGISTER), wait)
+        except (DeadlineExceededError, DeviceError):
+            return False
+        answered = self.sync_once(wait) is not None
+        self.drain()
+        return answered
+
+    def require_step(self) -> None:
+        """Make sure that the answers so far were to what was asked.
+
+        Raises:
+            DeadlineExceededError: They need not be.
+            ChipResetError: The chip restarted.
+        """
+        if not self.in_step():
+            raise DeadlineExceededError(
+                "the stub answers commands that are not those it is sent", heard=self.exchange.heard[-256:], code="transfer.out_of_step"
+            )
 
     def damaged(self, length: int) -> None:
         """Note that a frame of `length` wire bytes arrived broken; too many of them, and the link is paced from now on."""

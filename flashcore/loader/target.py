@@ -154,18 +154,18 @@ class Target:
             TransferError: No flash chip answers.
         """
         if self._flash_size is None:
-            jedec_id, size = self.insist(self._measure_flash)
+            jedec_id, size = self.insist_in_step(self._measure_flash)
             self._flash_size, self._jedec_id = size, jedec_id
             self.session.emit(FlashFound(jedec_id=jedec_id, size=size))
         return self._flash_size
 
     def _measure_flash(self, loader: Loader) -> tuple[int, int]:
         loader.attach()
-        jedec_id = loader.flash_id()
-        size = self.options.flash_size or flash_size(jedec_id)
-        if size is None:
-            jedec_id = loader.flash_id()
-            size = flash_size(jedec_id)
+        jedec_id, size = 0, self.options.flash_size
+        for _ in range(2):
+            if size is None:
+                jedec_id = loader.flash_id()
+                size = flash_size(jedec_id)
         if size is None:
             raise _no_flash(jedec_id)
         size = min(size, loader.chip.max_flash_size)
@@ -189,9 +189,31 @@ class Target:
                 self.recover(failure)
         raise AssertionError("the last try returns or raises")
 
-    @property
+    def insist_in_step(self, question: Callable[[Loader], T]) -> T:
+        """Return the answer to a question about registers, whose answers carry nothing that tells them from older ones.
+
+        Raises:
+            DeviceError: The loader refuses each time.
+            DeadlineExceededError: It gives no answer.
+            TransferError: The chip does not come back.
+        """
+
+        def asked(loader: Loader) -> T:
+            answer = question(loader)
+            self.session.require_step()
+            return answer
+
+        return self.insist(asked)
+
     def jedec_id(self) -> int:
-        """The flash chip's id, 0 before `flash_size` was asked for."""
+        """Return the flash chip's id as 0xMMTTCC.
+
+        Raises:
+            TransferError: It does not answer.
+        """
+        self.flash_size()
+        if not self._jedec_id:
+            self._jedec_id = self.insist_in_step(lambda loader: loader.flash_id())
         return self._jedec_id
 
     def recover(self, cause: FlashcoreError) -> None:

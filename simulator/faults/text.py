@@ -138,7 +138,10 @@ def _build(text: str, known: dict[str, type[_T]], kind: str, whole: str) -> _T:
     cls = known[name]
     fields = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     values: dict[str, _Value] = {}
-    for position, argument in enumerate(part.strip() for part in _split(found[2] or "", ",") if part.strip()):
+    arguments = [part.strip() for part in _split(found[2] or "", ",") if part.strip()]
+    if cls is model.NthFrame and len(arguments) == 1:
+        arguments.insert(0, "any")
+    for position, argument in enumerate(arguments):
         key, equals, value = argument.partition("=")
         if not equals:
             key, value = (fields[position] if position < len(fields) else ""), argument
@@ -147,8 +150,6 @@ def _build(text: str, known: dict[str, type[_T]], kind: str, whole: str) -> _T:
                 f"fault {whole!r}: {name} takes no argument {argument!r}", hint="it takes " + (", ".join(fields) or "none")
             )
         values[key] = _value(key, value.strip(), whole)
-    if cls is model.NthFrame and "n" not in values:
-        values = {"opcode": None, "n": values.get("opcode")}
     try:
         return cls(**values)
     except TypeError:

@@ -47,31 +47,44 @@ class FlasherEnvironmentError(FlashcoreError):
     code = "simulator.environment"
 
 
-def environment(release: str, cache: Path, *, progress: Callable[[str], None] | None = None) -> Path:
-    """Return the interpreter of an environment that has esptool `release`, made now if there is none.
+def environment(
+    release: str,
+    cache: Path,
+    *,
+    package: str = "esptool",
+    instead: tuple[str, ...] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Return the interpreter of an environment that has `release` of a flasher, made now if there is none.
 
-    The programs lie beside it: ``esptool.py`` for every release, ``esptool`` from 5.0 on.
+    The programs lie beside it, esptool's as ``esptool.py`` for every release and ``esptool`` from 5.0 on.
 
     Args:
         release: Exact version, for example ``"3.3"``.
         cache: Folder in which the environments are kept.
+        package: The flasher's name in the index of packages.
+        instead: What is installed in place of all that the package requires by itself; nothing is replaced by default.
         progress: Takes a few words about each step while one is made.
 
     Raises:
         FlasherEnvironmentError: The index of packages cannot be reached, there is no such release, or making it fails.
     """
     say = progress or _silent
-    folder = cache.absolute() / f"esptool-{release}"
+    folder = cache.absolute() / f"{package}-{release}"
     python = folder / "bin" / "python"
-    wanted = {"esptool": release, "python": sys.version.split()[0], "folder": str(folder)}
+    wanted = {package: release, "python": sys.version.split()[0], "folder": str(folder)}
+    requirements = [f"{package}=={release}", *instead]
+    if instead:
+        wanted["instead"] = " ".join(instead)
+        requirements.insert(0, "--no-deps")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(folder.name + ".lock")):
             if not _complete(folder, wanted, python):
-                _make(folder, python, release, say)
+                _make(folder, python, f"{package} {release}", requirements, say)
                 (folder / STAMP).write_text(json.dumps(wanted), encoding="utf-8")
     except OSError as error:
-        raise FlasherEnvironmentError(f"cannot make an environment for esptool {release} in {cache}: {error}") from error
+        raise FlasherEnvironmentError(f"cannot make an environment for {package} {release} in {cache}: {error}") from error
     return python
 
 
@@ -84,7 +97,7 @@ def _complete(folder: Path, wanted: dict[str, str], python: Path) -> bool:
     return bool(made == wanted) and python.exists()
 
 
-def _make(folder: Path, python: Path, release: str, say: Callable[[str], None]) -> None:
+def _make(folder: Path, python: Path, name: str, requirements: list[str], say: Callable[[str], None]) -> None:
     say("making a virtual environment")
     own_pip = importlib.util.find_spec("pip") is not None
     try:
@@ -96,9 +109,9 @@ def _make(folder: Path, python: Path, release: str, say: Callable[[str], None]) 
         ) from error
     # Our own pip serves the new environment too, which saves installing one there.
     words = [sys.executable, *_PIP, "--python", str(python)] if own_pip else [str(python), *_PIP]
-    lines = _run([*words, "install", "--progress-bar", "off", f"esptool=={release}"], say)
+    lines = _run([*words, "install", "--progress-bar", "off", *requirements], say)
     if lines is not None:
-        raise _failure(release, lines)
+        raise _failure(name, lines)
 
 
 def _run(words: list[str], say: Callable[[str], None]) -> list[str] | None:
@@ -118,18 +131,18 @@ def _run(words: list[str], say: Callable[[str], None]) -> list[str] | None:
     return lines if process.returncode else None
 
 
-def _failure(release: str, lines: list[str]) -> FlasherEnvironmentError:
+def _failure(name: str, lines: list[str]) -> FlasherEnvironmentError:
     text = "\n".join(lines)
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     detail = errors[0] if errors else (lines[-1] if lines else "pip said nothing")
     if _OFFLINE.search(text):
         return FlasherEnvironmentError(
-            f"esptool {release} is needed and cannot be installed: the Python package index is out of reach ({detail})",
+            f"{name} is needed and cannot be installed: the Python package index is out of reach ({detail})",
             hint="connect to the network and try again; it is needed only once, the environment is kept",
             code="simulator.environment.offline",
         )
     return FlasherEnvironmentError(
-        f"pip could not install esptool {release}: {detail}", hint="pip's last lines: " + " / ".join(lines[-3:])
+        f"pip could not install {name}: {detail}", hint="pip's last lines: " + " / ".join(lines[-3:])
     )
 
 

@@ -28,7 +28,9 @@ class Presence:
     """
 
     def __init__(self, path: str) -> None:
-        self._descriptor, self._wanted = _watch(path) or (None, 0)
+        watch = _watch(path)
+        self._descriptor = None if watch is None else watch[0]
+        self._wanted = None if watch is None else watch[1]
         self._assumed = self._descriptor is None
 
     def __enter__(self) -> Presence:

@@ -25,6 +25,9 @@ from simulator.links.presence import Presence
 CHUNK = 65536
 """Bytes read at once; more than a pty buffers."""
 
+_BATCH = 8
+"""Reads that are taken together."""
+
 _DRAINING = 16
 """Reads before a change of the lines is taken, at most; a pty is empty after a few, unless another thread keeps writing."""
 
@@ -104,18 +107,19 @@ class PtyLink:
             events.append(HostOpen())
             if self._lines is not None:
                 events += self._lines.opened()
-        if self._users:
-            self._follow_baud(events)
         if take_bytes or closed:
             # All that was written before the lines changed is here by now, and goes first.
             for _ in range(_DRAINING if asked else 1):
                 data = self._read()
+                if data or self._users:
+                    self._follow_baud(events)
                 if not data:
                     break
-                self._follow_baud(events)
                 events.append(HostBytes(data))
             if self._lines is not None:
                 events += self._lines.answer()
+        elif self._users:
+            self._follow_baud(events)
         self._users = max(0, self._users - closed)
         if closed and not self._users:
             termios.tcflush(self._slave, termios.TCIFLUSH)
@@ -132,10 +136,12 @@ class PtyLink:
             return 0
 
     def _read(self) -> bytes:
-        try:
-            return os.read(self._master, CHUNK)
-        except BlockingIOError:
-            return b""
+        # The kernel gives 4 KiB at most and has the next ones ready a moment later; a batch costs us less than its parts.
+        parts: list[bytes] = []
+        with contextlib.suppress(BlockingIOError):
+            while len(parts) < _BATCH:
+                parts.append(os.read(self._master, CHUNK))
+        return b"".join(parts)
 
     def _follow_baud(self, events: list[HostEvent]) -> None:
         baud = _baud(self._master, self._slave)

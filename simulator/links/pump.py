@@ -111,14 +111,13 @@ class Pump:
         self._ahead_ns = device.kernel.now - clock()
         self._room_ns = 0
         self._asked_ns: int | None = None
-        self._held_until = clock()
+        self._held_until = 0
         self._backlog = bytearray()
 
     def now_ns(self) -> int:
         """Return the device's time."""
-        if self._held_ns():
-            return self.device.kernel.now
-        return max(self._clock() + self._ahead_ns, self.device.kernel.now)
+        now = self.device.kernel.now
+        return now if self._held_until and self._held_ns() else max(self._clock() + self._ahead_ns, now)
 
     def step(self) -> None:
         """Bring device and client up to date with each other."""
@@ -157,7 +156,7 @@ class Pump:
     def settle(self) -> None:
         """Let the device do what it was told last, without waiting for the machine's clock."""
         device = self.device
-        self._held_until = self._clock()
+        self._held_until = 0
         device.advance(self.now_ns())
         for _ in range(_LAST_WORDS):
             events = self.link.poll(take_bytes=True)
@@ -177,7 +176,7 @@ class Pump:
 
     def _submit(self, event: HostEvent) -> None:
         if self._held_ns() and not isinstance(event, HostLines):
-            self._held_until = self._clock()
+            self._held_until = 0
             self.device.advance(self.now_ns())
         done = self.device.submit(event)
         match event:
@@ -199,10 +198,15 @@ class Pump:
 
     def _held_ns(self) -> int:
         """Return how long the device's clock is going to stand still, in nanoseconds of the machine's."""
-        return max(0, self._held_until - self._clock())
+        if not self._held_until:
+            return 0
+        left = self._held_until - self._clock()
+        if left <= 0:
+            self._held_until = 0
+        return max(0, left)
 
     def _has_room(self) -> bool:
-        return self._room_ns <= self.now_ns()
+        return self._room_ns <= self.device.kernel.now or self._room_ns <= self.now_ns()
 
     def _reads(self) -> bool:
         return self._has_room() and self.link.pending <= BACKLOG

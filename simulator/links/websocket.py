@@ -50,6 +50,8 @@ MAX_PEERS = 8
 """Connections at a time, most of which have no more than begun; the oldest of those gives way."""
 
 _READ = 1 << 16
+_PROBES = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+"""How soon a client whose machine has died is found out, in seconds and tries."""
 
 
 class _Peer:
@@ -177,6 +179,9 @@ class WebSocketLink:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBES:
+            if hasattr(socket, name):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         if len(self._peers) >= MAX_PEERS:
             self._drop(next(peer for peer in self._peers if peer is not self._client))
         peer = _Peer(connection)

@@ -1,7 +1,7 @@
 """The arms as fixtures: the model, or with ``--espsim-arm URL`` whatever chip is behind that port.
 
-    pytest tests/conformance --espsim-arm /dev/ttyUSB0
-    pytest tests/conformance --espsim-arm socket://localhost:5555 --espsim-arm-is recording --espsim-arm-reset 'CMD'
+pytest tests/conformance --espsim-arm /dev/ttyUSB0
+pytest tests/conformance --espsim-arm socket://localhost:5555 --espsim-arm-is recording --espsim-arm-reset 'CMD'
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CMD",
         help="for ports without DTR and RTS: shell command that makes the chip start anew into download mode",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--espsim-arm"):
+        # pyserial's client for RFC 2217 uses names of the thread module that are going away.
+        config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:serial.rfc2217")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -96,7 +102,7 @@ def arm(request: pytest.FixtureRequest) -> Iterator[ModelArm | LiveArm]:
     try:
         if not live.can_reset:
             pytest.skip(
-                f"every probe starts from a fresh chip, and {url} has no DTR and RTS to restart it with: give --espsim-arm-reset"
+                f"each probe starts from a fresh chip, and {url} has no DTR and RTS to restart it with: give --espsim-arm-reset"
             )
         yield live
     finally:

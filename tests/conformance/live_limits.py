@@ -1,8 +1,8 @@
 """Which recorded probes make sense on a live chip, and why the others do not: data first, then three questions to it.
 
-Two kinds of live chip: one with the *conditions of the recording* (an emulator with the real ROM; the preset ``esp32-oracle``), and
-*silicon* (boards, and every other preset), for which the limits of the recording count too (oracle, Limits). Flash is never
-touched: a probe's addresses are fixed, and what lies there on somebody's board is not ours.
+Two kinds of live chip: one with the *conditions of the recording* (an emulator with the real ROM; the preset ``esp32-oracle``),
+and *silicon* (boards, and every other preset), for which the limits of the recording count too (oracle, Limits). Flash is
+never touched: a probe's addresses are fixed, and what lies there on somebody's board is not ours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Limit:
 FAULTS = "an address that nothing answers at: which ones fault is the emulator's choice (oracle, Limits)"
 
 LIMITS = (
-    Limit(reason="its recording shows a deaf moment, which cannot be chosen on a live chip", probes=("sync_after_c0_run_8_pause",)),
+    Limit(
+        reason="its recording shows a deaf moment, which cannot be chosen on a live chip", probes=("sync_after_c0_run_8_pause",)
+    ),
     Limit(
         reason="the chip changes its rate, and the recorder's line had none to follow with",
         probes=("baud_*", "write_reg_clkdiv"),
@@ -76,7 +78,7 @@ LIMITS = (
 FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13})
 """FLASH_*, FLASH_DEFL_*, READ_FLASH and SPI_FLASH_MD5."""
 
-OPCODE_LIMITS: dict[int, str] = {op: "would touch the flash" for op in FLASH_OPS} | {
+OPCODE_LIMITS: dict[int, str] = dict.fromkeys(FLASH_OPS, "would touch the flash") | {
     0x0F: "the chip changes its rate, and the recorder's line had none to follow with"
 }
 """Rows of ``rom_opcodes`` left out on any live chip, by opcode."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.flashers.job import Request
-from simulator.flashers.virtual_run import run_virtual
 from simulator.record import jsonl
 from simulator.record.events import Event
-from simulator.scenario import Scenario
 
 IN_TURN = Path(__file__).with_name("in_turn.py")
 BIN = Path(sys.executable).parent
 """Where this environment's programs lie."""
+
+OWN_WORDS = ("wait", "hear", "expect")
+"""First words that `tests.flashers.in_turn` understands itself."""
+
+_VIRTUAL = re.compile(r"virtual ([0-9.]+) s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,6 @@ class Ran:
         flash: The flash content.
         events: All that happened.
         virtual_s: How long it was, in virtual seconds.
-        gaps: What the model did not know.
     """
 
     status: int
@@ -36,7 +39,6 @@ class Ran:
     flash: bytes
     events: tuple[Event, ...]
     virtual_s: float
-    gaps: tuple[str, ...]
 
     def notes(self, kind: str) -> list[str]:
         """Return the texts of all events of a kind."""
@@ -44,7 +46,7 @@ class Ran:
 
     @property
     def last_reset(self) -> str:
-        """How the chip last started, as ``CAUSE strap 0xNN``."""
+        """How the chip last started: cause and strap value."""
         return [text.removeprefix("reset ") for text in self.notes("chip") if text.startswith("reset ")][-1]
 
     @property
@@ -57,40 +59,50 @@ def in_turn(*commands: str, programs: Path = BIN) -> list[str]:
     """Return a command line that runs several one after the other, in the same world.
 
     Args:
-        commands: Each as words with blanks between them; the first word is a program of `programs`, or one of the words of
-            ``in_turn.py``. A word that starts with ``@`` is taken without it, blanks and all.
+        commands: Each as words with blanks between them. The first is a program of `programs` or one of `OWN_WORDS`.
         programs: Where the programs lie.
     """
     words = [str(programs / "python"), str(IN_TURN)]
     for number, command in enumerate(commands):
         first, *rest = command.split()
-        program = first if first in ("wait", "hear", "expect") else str(programs / first)
-        words += (["--"] if number else []) + [program, *rest]
+        words += ["--"] if number else []
+        words += [first if first in OWN_WORDS else str(programs / first), *rest]
     return words
 
 
-def run(folder: Path, words: list[str], *, board: str = "esp32-devkitc", flash: bytes = b"", timeout_s: float = 100) -> Ran:
+def run(
+    folder: Path,
+    words: list[str],
+    *,
+    board: str = "esp32-devkitc",
+    flash: bytes = b"",
+    settings: dict[str, str] | None = None,
+) -> Ran:
     """Run a command line against a board.
 
     Args:
-        folder: For files; the programs run in it.
+        folder: Where it runs, and where files go.
         words: The command line, with ``{port}`` where the port belongs.
         board: Name of the preset.
         flash: Flash content at the start.
-        timeout_s: How long it may take on the machine.
+        settings: Environment variables besides the test's own.
     """
-    before, after, transcript, output = (folder / name for name in ("before.bin", "after.bin", "events.jsonl", "output.txt"))
-    before.write_bytes(flash)
-    scenario = Scenario(board=board, flash=str(before), keep_events=True)
-    request = Request(scenario=scenario, save_flash=str(after), transcript=str(transcript))
-    with output.open("w") as file:
-        finished = _captured(words, request, timeout_s, folder, file.fileno())
-    assert finished.outcome is not None, output.read_text()
+    (folder / "before.bin").write_bytes(flash)
+    files = ["--flash", "before.bin", "--save-flash", "after.bin", "--transcript", "events.jsonl"]
+    done = subprocess.run(
+        [str(BIN / "espsim"), "run", "--board", board, *files, "--stats", "--timeout", "100", "--", *words],
+        cwd=folder,
+        env={**os.environ, **(settings or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = _VIRTUAL.search(done.stderr)
+    assert found, done.stdout + done.stderr
     return Ran(
-        status=finished.status,
-        text=output.read_text(),
-        flash=after.read_bytes(),
-        events=tuple(jsonl.read(transcript)),
-        virtual_s=finished.outcome.virtual_s,
-        gaps=finished.outcome.gaps,
+        status=done.returncode,
+        text=done.stdout + done.stderr,
+        flash=(folder / "after.bin").read_bytes(),
+        events=tuple(jsonl.read(folder / "events.jsonl")),
+        virtual_s=float(found[1]),
     )

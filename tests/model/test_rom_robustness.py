@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flashcore.protocol.packet import checksum
 from flashcore.protocol.slip import encode
+from simulator.chip.boot import first_program
 from simulator.chip.config import ORACLE, ChipConfig
 from simulator.chip.rom.loader import COMMANDS, RomLoader
 from simulator.chip.rom.ring import RING_SIZE, Ring
@@ -36,7 +37,9 @@ class AnyRate(Soc):
 def loader(config: ChipConfig = ORACLE) -> tuple[Soc, Kernel, list[Chunk]]:
     kernel = Kernel()
     sent: list[Chunk] = []
-    soc = AnyRate(config, kernel, Rng(0), transmit=sent.append, straps=lambda: 3, note=lambda _kind, _text: None)
+    soc = AnyRate(
+        config, kernel, Rng(0), start=first_program, transmit=sent.append, straps=lambda: 3, note=lambda _kind, _text: None
+    )
     soc.set_enabled(True)
     kernel.advance(100 * MS)
     sent.clear()

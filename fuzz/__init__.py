@@ -1,0 +1,1 @@
+"""Fuzzing of the device side: mutations of recorded sessions at the loaders and at the links that reach them."""
