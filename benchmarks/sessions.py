@@ -23,6 +23,8 @@ REQUIRED = 300.0
 BOARD = "ttgo-lora32-v1"
 OFFSET = 0x10000
 SIZE = 4 * workload.KIB
+FLASH_SIZE = 4 * 1024 * workload.KIB
+"""Size of the board's flash, which the flasher is told, so that all its commands are those of the session as defined."""
 
 _OURS, _ASKED = "small sessions (4 KiB, ROM)", "what is asked for"
 
@@ -60,7 +62,7 @@ def session(data: bytes) -> None:
         AssertionError: The flash does not hold it afterwards.
     """
     world = Scenario(board=BOARD).build()
-    with Flasher.open(VirtualPort(world.device), Options(use_stub=False)) as flasher:
+    with Flasher.open(VirtualPort(world.device), Options(use_stub=False, flash_size=FLASH_SIZE)) as flasher:
         flasher.write([Region(offset=OFFSET, data=data)], force=True)
     assert world.board is not None
     if world.board.soc.flash.read(OFFSET, len(data)) != data:

@@ -252,8 +252,19 @@ class VerifyError(FlashcoreError):
     code = "verify.mismatch"
     exit_code = ExitCode.VERIFY
 
-    def __init__(self, message: str, *, offset: int, size: int, expected: str, actual: str, hint: str = "") -> None:
-        super().__init__(message, hint=hint, context={"offset": offset, "size": size, "expected": expected, "actual": actual})
+    def __init__(
+        self,
+        message: str,
+        *,
+        offset: int,
+        size: int,
+        expected: str,
+        actual: str,
+        hint: str = "",
+        code: str | None = None,
+    ) -> None:
+        context: dict[str, ContextValue] = {"offset": offset, "size": size, "expected": expected, "actual": actual}
+        super().__init__(message, hint=hint, code=code, context=context)
 
 
 class ImageError(FlashcoreError):

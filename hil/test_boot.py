@@ -9,9 +9,6 @@ from flashcore.port import ns
 from flashcore.protocol import boot_log
 from hil.bench import Bench
 
-BANNER_BAUD = 115200
-"""Rate of the banner with a crystal of 40 MHz, for which the ROM takes every crystal at first."""
-
 LISTEN_S = 3.0
 """How long the banner may take."""
 
@@ -19,10 +16,8 @@ LISTEN_S = 3.0
 def test_a_hard_reset_shows_the_banner_of_a_boot_from_flash(board: Bench) -> None:
     if not board.identity().has_lines:
         pytest.skip(f"{board.board.name}: needs a restart of the chip, and {board.board.port} has no DTR and RTS")
-    crystal_mhz = 40 if board.board.is_recording else board.board.preset.chip.crystal_mhz
     heard, report = b"", None
     with board.port() as port:
-        port.set_baudrate(BANNER_BAUD * crystal_mhz // 40)
         port.discard_input()
         reset.run(port, reset.HARD_RESET)
         deadline = port.clock.now_ns() + ns(LISTEN_S)

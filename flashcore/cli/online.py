@@ -34,8 +34,8 @@ def info_command(ctx: click.Context, /, **options: object) -> None:
     with connected(choice, view) as work:
         info = work.flasher.info()
         mac = info.silicon.mac_text + ("" if info.silicon.mac_valid else " (its CRC is wrong)")
-        crystal = f"{info.crystal.nominal} MHz"
-        if not info.crystal.is_plausible:
+        crystal = f"{info.crystal.nominal} MHz" if info.crystal else "unknown (the running stub has changed the clock)"
+        if info.crystal and not info.crystal.is_plausible:
             crystal += f" (measured {info.crystal.measured:.1f} MHz)"
         lines = [
             f"Chip:     {info.silicon}",

@@ -19,8 +19,15 @@ from types import TracebackType
 from typing import Self
 
 from flashcore.chips import SECTOR_SIZE, ChipSpec
-from flashcore.chips.esp32 import ESP32, Crystal, Silicon, crystal, identify
-from flashcore.errors import CancelledError, DoesNotFitError, LinesUnsupportedError, PortLostError, UsageError
+from flashcore.chips.esp32 import Crystal, Silicon, identify
+from flashcore.errors import (
+    CancelledError,
+    DoesNotFitError,
+    LinesUnsupportedError,
+    PortLostError,
+    UsageError,
+    VerifyError,
+)
 from flashcore.image import ImageWarning, Region, check
 from flashcore.loader import reader, reset
 from flashcore.loader.base import Loader
@@ -38,7 +45,7 @@ class ChipInfo:
     Args:
         chip: The kind of chip.
         silicon: Package, revision, features and MAC address.
-        crystal: Its frequency.
+        crystal: Its frequency; ``None`` if a stub that was running already hides it.
         jedec_id: Id of the flash chip, 0xMMTTCC.
         flash_size: Its size in bytes.
         loader: Who answered: ``ROM loader`` or ``stub``.
@@ -46,7 +53,7 @@ class ChipInfo:
 
     chip: ChipSpec
     silicon: Silicon
-    crystal: Crystal
+    crystal: Crystal | None
     jedec_id: int
     flash_size: int
     loader: str
@@ -56,7 +63,7 @@ class ChipInfo:
         return {
             "chip": self.chip.name,
             **self.silicon.to_json(),
-            "crystal_mhz": self.crystal.nominal,
+            "crystal_mhz": self.crystal.nominal if self.crystal else None,
             "flash_id": f"0x{self.jedec_id:06x}",
             "flash_size": self.flash_size,
             "loader": self.loader,
@@ -139,12 +146,12 @@ class Flasher:
             before, found = found, target.insist_in_step(_registers)
             if found == before:
                 break
-        *words, apb_date, divider = found
+        *words, apb_date = found
         silicon = identify(words, apb_date)
         return ChipInfo(
             chip=chip,
             silicon=silicon,
-            crystal=_crystal(divider, target.session.port.baudrate),
+            crystal=target.insist(lambda _: target.crystal()),
             jedec_id=target.jedec_id(),
             flash_size=size,
             loader=target.loader.name,
@@ -172,7 +179,7 @@ class Flasher:
 
         Raises:
             ImageError: A region cannot work; nothing was written.
-            VerifyError: The flash does not keep what was written.
+            VerifyError: The flash does not keep what was written, or something went to another address.
             TransferError: The transfer failed for good.
             DeviceError: The loader keeps refusing.
             CancelledError: The user interrupted it; the message says what the flash holds.
@@ -184,6 +191,8 @@ class Flasher:
             for region in regions:
                 self._writer.write(region)
                 written.append(region)
+            if self._writer.astray:
+                self._check_again(self._writer, regions)
         except KeyboardInterrupt:
             raise CancelledError(
                 f"stopped in the middle of a write; {self._state(regions, written)}",
@@ -193,6 +202,23 @@ class Flasher:
         finally:
             self._writer = None
         return warnings
+
+    def _check_again(self, writer: Writer, regions: Sequence[Region]) -> None:
+        """Make `regions` right once more, and say that what lies between them may not be."""
+        for region in regions:
+            writer.verify(region, region.data)
+        first = writer.astray[0]
+        digest = hashlib.md5(first.data, usedforsecurity=False).hexdigest()
+        raise VerifyError(
+            f"what was sent for 0x{first.offset:x} ({first.name}) went to another address at first: a command was damaged on its "
+            "way; the regions are right now, but other parts of the flash may be overwritten",
+            hint="write everything else that the flash should hold again, at a lower baud rate or over another cable",
+            offset=first.offset,
+            size=first.size,
+            expected=digest,
+            actual=digest,
+            code="verify.elsewhere",
+        )
 
     def _state(self, regions: Sequence[Region], written: Sequence[Region]) -> str:
         parts = [f"region at 0x{region.offset:x} ({region.name}): written and verified" for region in written]
@@ -227,6 +253,7 @@ class Flasher:
             UsageError: Only one of the two is given, or one is not a multiple of 4096.
             DoesNotFitError: There is not that much flash.
             DeviceError: The loader refuses.
+            VerifyError: The flash is not blank afterwards.
             TransferError: No answer comes.
         """
         session, flash_size = self._target.session, self.flash_size
@@ -246,17 +273,41 @@ class Flasher:
                 )
         self._require_inside(start, length, "erase")
         session.emit(RegionStarted(action="erase", offset=start, size=length, on_wire=0))
-        try:
+        def work(loader: Loader) -> None:
             if whole:
-                self._target.insist(lambda loader: loader.erase_all(flash_size))
+                loader.erase_all(flash_size)
             elif length:
-                self._target.insist(lambda loader: loader.erase(start, length))
+                loader.erase(start, length)
+
+        try:
+            self._target.insist(work)
+            self._require_blank(start, length)
         except KeyboardInterrupt:
             raise CancelledError(
                 f"stopped while erasing; flash from 0x{start:x} to 0x{start + length:x} is partly erased"
             ) from None
         elapsed = (session.clock.now_ns() - started) / NS_PER_S
         session.emit(RegionDone(action="erase", offset=start, size=length, seconds=elapsed))
+
+    def _require_blank(self, start: int, length: int) -> None:
+        """Make sure that an erase was carried out where it was meant to: a damaged command may have named another place."""
+        if not length:
+            return
+        expected = hashlib.md5(b"\xff" * length, usedforsecurity=False).hexdigest()
+        actual = self.md5(start, length)
+        if actual != expected:
+            actual = self.md5(start, length)
+        if actual != expected:
+            raise VerifyError(
+                f"flash from 0x{start:x} to 0x{start + length:x} is not blank, although it was erased",
+                hint="the command was damaged on its way and may have erased another part, or the flash chip is write-protected "
+                "or worn out: erase again, and write again what the flash should hold elsewhere",
+                offset=start,
+                size=length,
+                expected=expected,
+                actual=actual,
+                code="verify.not_blank",
+            )
 
     def verify(self, regions: Sequence[Region]) -> None:
         """Compare flash with `regions` by MD5.
@@ -320,14 +371,7 @@ class Flasher:
 
 
 def _registers(loader: Loader) -> list[int]:
-    """Return the eFuse words, the APB's date and the UART's divider."""
+    """Return the eFuse words and the APB's date."""
     chip = loader.chip
     efuses = (chip.efuse_base + 4 * index for index in range(chip.efuse_words))
-    return [loader.read_reg(address) for address in (*efuses, chip.apb_date_register, chip.uart_clock_divider)]
-
-
-def _crystal(divider: int, baud: int) -> Crystal:
-    found = crystal(divider, baud)
-    # The newer stub feeds the UART with twice the crystal's clock.
-    halved = crystal((divider & ESP32.uart_clock_divider_mask) // 2, baud)
-    return halved if halved.is_plausible and not found.is_plausible else found
+    return [loader.read_reg(address) for address in (*efuses, chip.apb_date_register)]

@@ -9,8 +9,6 @@ Whether a command may be sent again is not decided here but by whoever knows wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flashcore.chips import MAGIC_REGISTER
 from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError
 from flashcore.loader.link import LinkProfile
@@ -18,9 +16,9 @@ from flashcore.loader.policy import DEFAULT_POLICY, Policy
 from flashcore.loader.progress import Finding, OnEvent, ignore
 from flashcore.port import NS_PER_S, Port, ns
 from flashcore.protocol import boot_log, commands
-from flashcore.protocol.exchange import ROM_STATUS_LENGTH, STUB_STATUS_LENGTH, Dialect, Exchange, Refusal, Reply
+from flashcore.protocol.exchange import Dialect, Exchange, Refusal, Reply, SyncAnswer, sync_answer
 from flashcore.protocol.opcodes import STATUS_TEXT, Opcode, RomStatus, StubStatus, name_of
-from flashcore.protocol.packet import Request, parse_response
+from flashcore.protocol.packet import Request
 from flashcore.protocol.slip import END, encode
 
 READ_SIZE = 0x10000
@@ -31,19 +29,6 @@ BANNER_MARK = b"rst:0x"
 """What every boot of the ROM prints (oracle fact 1)."""
 
 _BITS_PER_BYTE = 10
-
-
-@dataclass(frozen=True, slots=True)
-class SyncAnswer:
-    """A valid answer to SYNC.
-
-    Args:
-        dialect: Who answers, told by the number of status bytes (oracle facts 18, 51).
-        value: The value word; 0 from a stub.
-    """
-
-    dialect: Dialect
-    value: int
 
 
 class Session:
@@ -244,7 +229,7 @@ class Session:
         while data := self.receive(deadline):
             self.exchange.feed(data)
             while (frame := self.exchange.next_frame()) is not None:
-                answer = _sync_answer(frame)
+                answer = sync_answer(frame)
                 if answer is not None:
                     return answer
         return None
@@ -374,23 +359,6 @@ SYNC_WIRE = encode(commands.sync().pack())
 """SYNC as it travels."""
 
 
-def _sync_answer(packet: bytes) -> SyncAnswer | None:
-    response = parse_response(packet)
-    if response is None or response.opcode != Opcode.SYNC or not response.intact or not response.body:
-        return None
-    if response.body[0] != 0:
-        return None
-    match len(response.body):
-        case 4:
-            return SyncAnswer(Dialect.ROM, response.value)
-        case 2:
-            return SyncAnswer(Dialect.STUB, response.value)
-        case _:
-            return None
-
-
-assert (ROM_STATUS_LENGTH, STUB_STATUS_LENGTH) == (4, 2)
-
 _DAMAGE_CODES = frozenset(
     {
         RomStatus.MALFORMED,
@@ -406,5 +374,5 @@ _DAMAGE_CODES = frozenset(
 
 
 def may_be_damage(status: int) -> bool:
-    """Tell whether `status` can be the answer to a frame that was damaged on its way."""
-    return status in _DAMAGE_CODES
+    """Tell whether `status` can be the answer to a frame that was damaged on its way, or a damaged answer itself."""
+    return status in _DAMAGE_CODES or status not in STATUS_TEXT

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flashcore.chips import MAGIC_REGISTER, ChipSpec, by_magic
+from flashcore.chips.esp32 import Crystal, crystal
 from flashcore.errors import (
     ChipMismatchError,
     ChipResetError,
@@ -90,6 +91,7 @@ class Target:
         self._loader: Loader | None = None
         self._flash_size: int | None = None
         self._jedec_id = 0
+        self._crystal: Crystal | None = None
         self._stub_allowed = options.use_stub
         self._baud_allowed = True
 
@@ -141,6 +143,8 @@ class Target:
             self._loader = StubLoader(self.session, chip)
         else:
             self._loader = RomLoader(self.session, chip)
+            if self._stub_allowed or self.options.baudrate != self.session.port.baudrate:
+                self.crystal()
             if self._stub_allowed:
                 self._start_stub(chip)
         if self._baud_allowed and self.options.baudrate != self.session.port.baudrate:
@@ -204,6 +208,25 @@ class Target:
             return answer
 
         return self.insist(asked)
+
+    def crystal(self) -> Crystal | None:
+        """Return the crystal's frequency, or ``None`` where a stub met running has changed the clock that would tell.
+
+        The ROM feeds the UART from the crystal, the newer stub does not: so this is asked before a stub starts, and at a low
+        rate, whose divider is fine enough.
+
+        Raises:
+            DeadlineExceededError: No answer comes.
+        """
+        if self._crystal is None:
+            for _ in range(2):
+                divider = self.loader.read_reg(self.chip.uart_clock_divider)
+                found = crystal(divider, self.session.port.baudrate)
+                if found.is_plausible:
+                    break
+            if found.is_plausible or not self.loader.is_stub:
+                self._crystal = found
+        return self._crystal
 
     def jedec_id(self) -> int:
         """Return the flash chip's id as 0xMMTTCC.

@@ -234,7 +234,9 @@ def open_port(name: str, baudrate: int = 115200) -> SerialPort:
             device.exclusive = True
         device.baudrate = baudrate
         device.timeout = POLL_S
-        device.write_timeout = WRITE_TIMEOUT_S
+        if not name.startswith("rfc2217://"):
+            # pyserial's client for RFC 2217 has no such thing: its socket blocks until the server takes the bytes.
+            device.write_timeout = WRITE_TIMEOUT_S
         device.dtr = False
         device.rts = False
         device.open()

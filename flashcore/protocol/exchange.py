@@ -69,6 +69,28 @@ class Refusal:
 Answer = Reply | Refusal
 
 
+@dataclass(frozen=True, slots=True)
+class SyncAnswer:
+    """A valid answer to SYNC.
+
+    Args:
+        dialect: Who answers, told by the number of status bytes (oracle facts 18, 51).
+        value: The value word; 0 from a stub.
+    """
+
+    dialect: Dialect
+    value: int
+
+
+def sync_answer(packet: bytes) -> SyncAnswer | None:
+    """Return what `packet` says, or ``None`` if it is no valid answer to SYNC."""
+    response = parse_response(packet)
+    if response is None or response.opcode != Opcode.SYNC or not response.intact or not response.body:
+        return None
+    dialect = next((one for one in Dialect if one.status_length == len(response.body)), None)
+    return SyncAnswer(dialect, response.value) if dialect is not None and not response.body[0] else None
+
+
 class Exchange:
     """Frames going out, answers coming in, for one session.
 

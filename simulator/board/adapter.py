@@ -240,10 +240,13 @@ class SerialAdapter:
     def arrival_ns(self, count: int = 1) -> int | None:
         """Return when the host will have `count` more bytes to read, as far as is known now, or ``None``."""
         interval = self.spec.latency_ns
+        before = 0
         for chunk in self._incoming:
             size = len(chunk.data)
             if count <= size:
-                complete = chunk.start_ns + count * chunk.byte_ns
+                # A chunk that a fault holds up holds up what is behind it.
+                complete = max(before, chunk.start_ns + count * chunk.byte_ns)
                 return -(-complete // interval) * interval if interval else complete
+            before = max(before, chunk.end_ns)
             count -= size
         return None

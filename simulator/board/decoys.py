@@ -23,6 +23,7 @@ class _FarEnd:
     def __init__(self, adapter: SerialAdapter, kernel: Kernel) -> None:
         self._adapter = adapter
         self._kernel = kernel
+        self._free_ns = 0
 
     @property
     def baudrate(self) -> int:
@@ -30,9 +31,11 @@ class _FarEnd:
         return self._adapter.baudrate
 
     def say(self, data: bytes) -> None:
-        """Send `data` to the host now."""
+        """Send `data` to the host, behind what is still being sent."""
         baud = self._adapter.baudrate
-        self._adapter.from_chip(Chunk(data, self._kernel.now, byte_time(baud), baud))
+        chunk = Chunk(data, max(self._kernel.now, self._free_ns), byte_time(baud), baud)
+        self._free_ns = chunk.end_ns
+        self._adapter.from_chip(chunk)
 
     def receive(self, chunk: Chunk) -> None:
         """Ignore what the host sends."""

@@ -38,6 +38,7 @@ export class VirtualSerialPort extends EventTarget {
   #received = 0;
   #reported = 0;
   #writable = null;
+  #writing = null;
   #sent = 0;
   #taken = 0;
   #waiting = new Set();
@@ -122,6 +123,7 @@ export class VirtualSerialPort extends EventTarget {
     this.#writable ??= new WritableStream(
       {
         start: (controller) => {
+          this.#writing = controller;
           controller.signal.addEventListener("abort", () => this.#stopWaiting(controller.signal.reason));
         },
         write: (chunk) => this.#write(chunk),
@@ -133,7 +135,7 @@ export class VirtualSerialPort extends EventTarget {
           this.#writable = null;
         },
       },
-      new ByteLengthQueuingStrategy({ highWaterMark: this.#bufferSize }),
+      { highWaterMark: this.#bufferSize, size: (chunk) => chunk?.byteLength ?? 0 },
     );
     return this.#writable;
   }
@@ -248,9 +250,10 @@ export class VirtualSerialPort extends EventTarget {
     this.#connected = false;
     for (const { reject } of this.#calls.values()) reject(LOST());
     this.#calls.clear();
-    this.#controller?.error(LOST());
-    this.#readable = this.#controller = null;
     this.#stopWaiting(LOST());
+    if (this.#readable) this.#controller.error(LOST());
+    if (this.#writable) this.#writing.error(LOST());
+    this.#readable = this.#controller = this.#writable = null;
     const event = new Event("disconnect", { bubbles: true });
     this.ondisconnect?.(event);
     this.dispatchEvent(event);

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from simulator.board.presets import PRESETS, preset
-from simulator.flashers.environments import FlasherEnvironmentError
 from tests import peers
 from tests.flashers.board_runs import run
 
@@ -69,7 +68,7 @@ def said(text: str, pattern: str) -> str:
 @pytest.mark.parametrize("board", BOARDS)
 def test_esptool_5_names_the_board_s_parts(board: str, tmp_path: Path) -> None:
     expected = BOARDS[board]
-    ran = run(tmp_path, [str(peers_program("5")), "--port", "{port}", "flash-id"], board=board)
+    ran = run(tmp_path, [*peers.esptool(peers.INSTALLED).words, "--port", "{port}", "flash-id"], board=board)
     assert ran.status == 0, ran.text
     assert said(ran.text, "Chip type:") == f"{expected.chip} (revision v{expected.revision}.0)"
     features = expected.features.replace("Core,", "Core + LP Core,")
@@ -84,7 +83,7 @@ def test_esptool_5_names_the_board_s_parts(board: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("board", BOARDS)
 def test_esptool_3_names_the_board_s_parts(board: str, tmp_path: Path) -> None:
     expected = BOARDS[board]
-    ran = run(tmp_path, [str(peers_program("3.3")), "--port", "{port}", "flash_id"], board=board)
+    ran = run(tmp_path, [*peers.esptool("3.3").words, "--port", "{port}", "flash_id"], board=board)
     assert ran.status == 0, ran.text
     assert said(ran.text, "Chip is") == f"{expected.chip} (revision {expected.revision})"
     assert said(ran.text, "Features:") == f"WiFi, BT, {expected.features}, VRef calibration in efuse, Coding Scheme None"

@@ -32,6 +32,8 @@ def test_a_flasher_does_to_the_flash_what_it_was_asked(case: Case, tmp_path: Pat
         peers.or_skip(error)
         raise
     assert not result.problem, f"{result.problem}\n{result.command}\n{result.output}"
+    for file in tmp_path.iterdir():
+        file.unlink()
 
 
 def test_what_the_matrix_expects_of_a_window_is_what_was_recorded() -> None:

@@ -19,6 +19,16 @@ def connect(address: Address) -> socket.socket:
     return socket.create_connection((address.host, address.port), timeout=30)
 
 
+def receive(client: socket.socket, count: int) -> bytes:
+    """Return the next `count` bytes."""
+    heard = bytearray()
+    while len(heard) < count:
+        more = client.recv(count - len(heard))
+        assert more, f"the connection ended after {bytes(heard)!r}"
+        heard += more
+    return bytes(heard)
+
+
 def poll_for(link: Link, kind: type[HostEvent]) -> list[HostEvent]:
     """Poll `link` until an event of `kind` has come; return all that came."""
     events: list[HostEvent] = []

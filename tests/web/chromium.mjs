@@ -1,15 +1,15 @@
 /**
- * Usage: node chromium.mjs ADDRESS MODULES SERIAL_JS PLAN.json IMAGE: one session in a page in headless Chromium; prints the
+ * Usage: node chromium.mjs ADDRESS MODULES SERIAL_JS PLAN.json IMAGE RESULT.json: one session in a page in headless Chromium; leaves the
  * result as JSON. The page comes from a server on this machine, which has nothing but the files of the test.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const [address, modules, serial, planFile, imageFile] = process.argv.slice(2);
+const [address, modules, serial, planFile, imageFile, resultFile] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, "utf8"));
 const here = dirname(fileURLToPath(import.meta.url));
 const files = {
@@ -46,7 +46,7 @@ try {
   page.on("pageerror", (error) => process.stderr.write(`${error}\n`));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   const result = await page.evaluate((given) => globalThis.run(given.address, given.plan), { address, plan });
-  process.stdout.write(JSON.stringify(result) + "\n");
+  writeFileSync(resultFile, JSON.stringify(result));
 } finally {
   await browser.close();
   server.close();

@@ -1,11 +1,11 @@
-/** Usage: node node.mjs ADDRESS MODULES SERIAL_JS PLAN.json IMAGE: one session in Node; prints the result as JSON. */
+/** Usage: node node.mjs ADDRESS MODULES SERIAL_JS PLAN.json IMAGE RESULT.json: one session in Node; leaves the result as JSON. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { session } from "./session.mjs";
 
-const [address, modules, serial, planFile, imageFile] = process.argv.slice(2);
+const [address, modules, serial, planFile, imageFile, resultFile] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, "utf8"));
 const installed = createRequire(`${modules}/`);
 const load = (path) => import(pathToFileURL(path).href);
@@ -18,4 +18,4 @@ const port = await VirtualSerialPort.connect(address, { WebSocket });
 const image = new Uint8Array(readFileSync(imageFile));
 const result = await session(esptool, port, plan, image, (data) => createHash("md5").update(data).digest("hex"));
 await port.forget();
-process.stdout.write(JSON.stringify(result) + "\n");
+writeFileSync(resultFile, JSON.stringify(result));

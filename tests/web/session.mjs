@@ -1,7 +1,7 @@
 /**
  * One session of an unmodified esptool-js, the same in Node and in a page.
  *
- * The plan says what to do: `stub`, `compress`, `baud`, `address`, `verify`, `read` (a length), `after`; `blockSize` is what a
+ * The plan says what to do: `stub`, `compress`, `baud`, `address`, `write`, `verify`, `read` (a length), `after`; `blockSize` is what a
  * user without a stub has to set by hand.
  */
 export async function session({ ESPLoader, Transport }, port, plan, image, md5) {
@@ -19,7 +19,7 @@ export async function session({ ESPLoader, Transport }, port, plan, image, md5) 
       await loader.flashSpiAttach(0);
       loader.FLASH_WRITE_SIZE = plan.blockSize;
     }
-    if (plan.address !== undefined) {
+    if (plan.address !== undefined && plan.write !== false) {
       await loader.writeFlash({
         fileArray: [{ data: plan.asText ? text(image) : image, address: plan.address }],
         flashSize: "keep",
