@@ -40,7 +40,7 @@ CACHE = ROOT / ".cache" / "envs"
 
 IDF = "ESP-IDF Programming Guide 4.x, Get Started, example output of `idf.py flash` with esptool v3.0-dev"
 FORUM = "forum logs of read_flash at 115200, from memory and not looked up again"
-ROW_20 = "docs/sources.md, fault 20"
+ROW_20 = "fault catalogue row 20"
 DATA_SHEET = "data sheet, typical to maximum"
 
 _SECONDS = re.compile(r" in ([0-9.]+) seconds")
@@ -136,7 +136,7 @@ def works() -> Iterator[Work]:
         old=True,
         public=(26_096 * 8 / 546_700,),
         source=IDF,
-        reason="there the seven sectors took no time, as on parts that find them blank; the model takes the typical time for each",
+        reason="there seven sectors took no time, as on parts that find them blank; the model takes the typical time",
     )
     for how, options in (("stub, compressed", ()), ("stub", ("--no-compress",)), ("ROM", ())):
         for rate in RATES:
@@ -159,7 +159,7 @@ def works() -> Iterator[Work]:
         words=("verify-flash", "0x0", "all.bin"),
         measured="md5",
         public=(0.0, 34.0),
-        source="esptool allows 8 s per MB (docs/sources.md, Clients)",
+        source="esptool allows 8 s per MB (docs/sources.md, Time-outs)",
         reason="no log names it; the figure is read through one data line at 40 MHz, and hashed",
     )
     yield Work(
@@ -260,7 +260,7 @@ def lines(rows: list[Row]) -> list[str]:
     result = [head, "-" * len(head)]
     notes: list[str] = []
     for row in rows:
-        public = " to ".join(f"{value:g}" for value in row.public)
+        public = " to ".join(f"{value:.4g}" for value in row.public)
         mark = ""
         if row.source:
             note = f"{row.source}; {row.reason}" if row.reason else row.source

@@ -1,6 +1,6 @@
 """Run the benchmarks, print their tables, and judge.
 
-    python benchmarks/run.py [codec] [session] [sessions] [startup] [--json FILE]
+    python benchmarks/run.py [codec] [realtime] [session] [sessions] [startup] [--json FILE]
 
 Without names all of them run. The exit code is 1 if a target is missed; the tests of the project never judge by time. The
 environments of the esptool releases that serve as baselines are made on first use, which needs the network once.
@@ -31,6 +31,13 @@ def codec() -> Table:
     return benchmark.measure(benchmark.Setup(pythons={name: _python(release) for name, release in benchmark.RELEASES.items()}))
 
 
+def realtime() -> Table:
+    """Measure boards in real time."""
+    from benchmarks import realtime as benchmark
+
+    return benchmark.measure(benchmark.Setup(python=_python(benchmark.RELEASE)))
+
+
 def session() -> Table:
     """Measure a big write into the virtual board."""
     from benchmarks import session as benchmark
@@ -52,7 +59,13 @@ def startup() -> Table:
     return benchmark.measure(benchmark.Setup(baseline=benchmark.esptool_command(_python(benchmark.RELEASE))))
 
 
-BENCHMARKS: dict[str, Callable[[], Table]] = {"codec": codec, "session": session, "sessions": sessions, "startup": startup}
+BENCHMARKS: dict[str, Callable[[], Table]] = {
+    "codec": codec,
+    "realtime": realtime,
+    "session": session,
+    "sessions": sessions,
+    "startup": startup,
+}
 
 
 def main() -> int:

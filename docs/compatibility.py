@@ -1,15 +1,16 @@
 """Print ``compatibility.md`` from a run of the whole matrix: real flashers on every link and in every mode.
 
 ``python docs/compatibility.py`` makes the flashers' environments, runs every case of `tests.matrix` and writes the page; that
-takes an hour or so on two cores. What was found is kept as JSON under ``.cache/compatibility`` while it runs: ``--resume`` goes on
-from there, ``--only REGEX`` runs the cases whose name matches again, ``--print`` runs nothing. Every other JSON file in that folder
-is merged in, and so is each ``--merge FILE``: flashers that are no Python programs are run elsewhere and put their rows there. A file
-is a list of objects with the fields of `Row`.
+takes an hour or so on two cores. What was found is kept as JSON under ``.cache/compatibility`` while it runs: ``--resume`` goes
+on from there, ``--only REGEX`` runs the cases whose name matches again, ``--print`` runs nothing. Every other JSON file in that
+folder is merged in, and so is each ``--merge FILE``: flashers that are no Python programs are run elsewhere, and their rows put
+there. A file is a list of objects with the fields of `Row`.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -103,15 +104,19 @@ def run_all(cases: Sequence[Case], rows: dict[tuple[str, str, str, str, int], Ro
         _ = peers.Esptool(release=release).words
     peers.miniesptool()
     with ThreadPoolExecutor(jobs) as working, ThreadPoolExecutor(WAITING_JOBS) as waiting:
-        pools = {case: waiting if matrix.LINKS[case.link].block_cost_s else working for case in cases}
+        # In a mixed order, so that whatever fails everywhere shows soon.
+        pools = {
+            case: waiting if matrix.LINKS[case.link].block_cost_s else working
+            for case in sorted(cases, key=lambda case: hashlib.md5(case.name.encode()).digest())
+        }
         futures = {pool.submit(answer, case): case for case, pool in pools.items()}
         for number, future in enumerate(as_completed(futures), 1):
             found = future.result()
             rows[found.key] = found
             if found.outcome == FAILS:
-                print(f"FAILS {futures[future].name}: {found.note}", flush=True)
+                sys.stderr.write(f"FAILS {futures[future].name}: {found.note}\n")
             if number % 20 == 0 or number == len(futures):
-                print(f"{number} of {len(futures)}", flush=True)
+                sys.stderr.write(f"{number} of {len(futures)}\n")
                 save(rows.values())
 
 
@@ -188,14 +193,19 @@ def page(rows: Sequence[Row]) -> str:
         "",
         "<!-- Printed by docs/compatibility.py from what it ran: run that, do not edit. -->",
         "",
-        f"Real flashers, unmodified, on the board `{matrix.BOARD}`: {ran} cases were run, {counts[FAILS]} of them failed. Printed by",
-        f"`python docs/compatibility.py` (flashcore {metadata.version('flashcore')}, Python {platform.python_version()}, pyserial",
-        f"{metadata.version('pyserial')}). The tests run the same cases: a slice in the gate, the whole in the tox environment `peers`.",
+        f"Real flashers, unmodified, on the board `{matrix.BOARD}`: {ran} cases were run, {counts[FAILS]} of them failed.",
+        f"Printed by `python docs/compatibility.py` (flashcore {metadata.version('flashcore')}, Python",
+        f"{platform.python_version()}, pyserial {metadata.version('pyserial')}). The tests run the same cases, in the",
+        "gate a slice and in the tox environment `peers` the whole.",
         "",
-        "Before each case the flash holds 288 KiB of random data, erased flash behind it. **ok**: the client exits with 0, all",
-        "4 MiB of the flash array are afterwards as they must be, and the client reads the image back as it was (miniesptool cannot",
-        "read). **ok, but**: the same, and the chip does more than it was asked for. **refused**: the client says that it cannot, exits",
-        f"with 2 and changes nothing. **-**: the client has no such mode. Images go to {matrix.ADDRESS:#x} at 921600 baud.",
+        "Before each case the flash holds 288 KiB of random data, and erased flash behind it. Images go to",
+        f"{matrix.ADDRESS:#x} at 921600 baud.",
+        "",
+        "* **ok**: the client exits with 0, all 4 MiB of the flash array are afterwards as they must be, and the client reads",
+        "  the image back as it was (miniesptool cannot read).",
+        "* **ok, but**: the same, and the chip did more than it was asked for.",
+        "* **refused**: the client says that it cannot do this, exits with 2, and nothing has changed.",
+        "* **-**: the client has no such mode.",
         "",
         *_how(rows),
         "## Images",

@@ -160,17 +160,22 @@ class _LoaderTarget(ABC):
         self._corpus = corpus
         self.beginnings = self.endings = corpus.short
         self._compared = 0
+        self.story: list[tuple[str, bytes]] = []
+        """What was said, and how."""
 
     def run(self, dice: Random, *, weigh: bool) -> Outcome:
         """Play one input."""
         arm = self._arm
         self._compared = 0
+        self.story = []
         arm.as_new = True
         arm.begin()
         recording = dice.choice(self.beginnings)
         kept = dice.randint(0, len(recording.exchanges))
         beginning, rest = recording.exchanges[:kept], recording.exchanges[kept:]
-        hurried = beginning.pop() if (beginning := list(beginning)) and self.is_final(beginning[-1]) and dice.random() < 0.5 else None
+        hurried = None
+        if beginning and self.is_final(beginning[-1]) and dice.random() < 0.5:
+            beginning, hurried = beginning[:-1], beginning[-1]
         for exchange in beginning:
             self._compare(recording, exchange)
         heard = self._mutated(dice, hurried, self._material(dice, rest), weigh=weigh)
@@ -204,12 +209,14 @@ class _LoaderTarget(ABC):
         soc, program, boots = arm.soc, arm.soc.program, arm.soc.boots
         baud = dice.choice(RATES)
         if hurried is not None:
+            self.story.append(("say", hurried.sent))
             arm.say(hurried.sent, 0)
             arm.kernel.advance(arm.kernel.now + self.pause_ns)
         for write in writes:
             if write.gap_ns:
                 arm.kernel.advance(arm.kernel.now + write.gap_ns)
             if write.data:
+                self.story.append((f"after {write.gap_ns} ns say at {baud or 'its rate'}", write.data))
                 arm.say(write.data, baud)
         if weigh:
             check_footprint(soc, arm.kernel)
@@ -228,12 +235,14 @@ class _LoaderTarget(ABC):
             # What has been burnt stays: the chip may even refuse download mode from now on.
             return
         arm.as_new = False
+        self.story.append(("reset", b""))
         arm.begin()
         recording = dice.choice(endings)
         for exchange in recording.exchanges:
             self._compare(recording, exchange)
 
     def _compare(self, recording: Recording, exchange: Exchange) -> None:
+        self.story.append(("ask", exchange.sent))
         heard = self._arm.ask(exchange)
         self._compared += 1
         if heard != exchange.answer:

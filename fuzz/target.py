@@ -27,6 +27,9 @@ class Outcome:
 class Target(Protocol):
     """Something that takes inputs, each from a state that does not depend on the one before."""
 
+    story: list[tuple[str, bytes]]
+    """What the present input has said so far, for those who want to know after a failure."""
+
     def run(self, dice: Random, *, weigh: bool) -> Outcome:
         """Play one input.
 

@@ -32,9 +32,8 @@ from tests.peers import ROOT
 WEB = ROOT / "tests" / "web"
 SERIAL_JS = ROOT / "simulator" / "web" / "serial.js"
 PACKAGES = WEB / "package.json"
-RELEASES = {"0.7.0": ("esptool-js", "lib/index.js"), "0.5.7": ("esptool-js-0.5", "bundle.js")}
-"""Each release with the folder that npm puts it into, and the file in it that Node can load."""
-RUNNERS = ("node", "chromium")
+RELEASE = str(json.loads(PACKAGES.read_text())["dependencies"]["esptool-js"])
+RUNNERS = {"node": "Node", "chromium": "Chromium"}
 
 TOO_OLD = 20
 """Node's first major version that has what serial.js needs."""
@@ -55,7 +54,6 @@ class Session:
 
     Args:
         runner: ``node`` or ``chromium``.
-        release: Of esptool-js.
         mode: With which loader and how the image travels.
         image: What is written at `ADDRESS`; ``None`` for nothing.
         baud: The rate for the work.
@@ -65,7 +63,6 @@ class Session:
     """
 
     runner: str = "node"
-    release: str = "0.7.0"
     mode: Mode = MODES["stub, compressed"]
     image: bytes | None = IMAGES["4 KiB"]
     baud: int = 921600
@@ -75,12 +72,8 @@ class Session:
 
     @property
     def plan(self) -> dict[str, object]:
-        folder, entry = RELEASES[self.release]
         image = self.image or b""
         return {
-            "release": folder,
-            "entry": entry,
-            "asText": self.release.startswith("0.5"),
             "stub": self.mode.stub,
             "compress": self.mode.compressed,
             # Without a stub it verifies wrongly: it takes the ROM's text for raw bytes.
@@ -205,10 +198,10 @@ def expected(mode: Mode, image: bytes) -> bytes:
 
 def everything() -> Iterator[tuple[Session, str]]:
     """Yield the whole matrix, with the image's name."""
-    for runner, release in (("node", "0.7.0"), ("chromium", "0.7.0"), ("node", "0.5.7")):
+    for runner in RUNNERS:
         for mode in MODES.values():
             for name, image in IMAGES.items():
-                yield Session(runner=runner, release=release, mode=mode, image=image), name
+                yield Session(runner=runner, mode=mode, image=image), name
 
 
 def problem(session: Session, result: Result) -> str:
@@ -235,9 +228,8 @@ def main() -> int:
         outcome, note = ("fails", wrong) if wrong else ("ok", "")
         if not wrong and not session.mode.stub:
             outcome, note = ("deviates", ROM_COMPRESSED) if session.mode.compressed else ("refuses", ROM_PLAIN)
-        where = "Node" if session.runner == "node" else "Chromium"
         row = {
-            "client": f"esptool-js {session.release} ({where})",
+            "client": f"esptool-js {RELEASE} ({RUNNERS[session.runner]})",
             "link": "websocket",
             "mode": session.mode.name,
             "subject": name,

@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from flashcore.cli.arguments import PortOptions, port_options
+from flashcore.cli.interrupts import one_interruption
 from flashcore.cli.overview import COMMANDS, render
 from flashcore.errors import CancelledError, ExitCode, FlashcoreError
 
@@ -54,6 +55,11 @@ def flashcore(ctx: click.Context, /, **options: object) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line `arguments` and return the exit code; errors go to standard error."""
+    with one_interruption():
+        return _run(arguments)
+
+
+def _run(arguments: list[str]) -> int:
     try:
         flashcore.main(arguments, prog_name="flashcore", standalone_mode=False)
     except click.ClickException as error:

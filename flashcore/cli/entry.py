@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import sys
 
+_CANCELLED = 130
+"""Exit code where an interruption comes before anything is loaded; that of `flashcore.errors.ExitCode`."""
+
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = _CANCELLED
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:

@@ -133,7 +133,7 @@ class TextView:
             case BaudrateChanged(baudrate=rate):
                 self._line(f"Baud rate: {rate}")
             case FlashFound(jedec_id=jedec_id, size=size):
-                self._line(f"Flash: {_size(size)} (id 0x{jedec_id:06x})")
+                self._line(f"Flash: {_size(size)} " + (f"(id 0x{jedec_id:06x})" if jedec_id else "(as told)"))
             case RegionStarted(action=action, offset=offset, size=size, name=name):
                 self._start(f"{_VERBS.get(action, action)} {_what(name, size, offset)}", size)
             case BlockDone(done=done, size=size):
@@ -147,9 +147,12 @@ class TextView:
                 self._stop()
                 speed = f", {size / seconds / 1024:.1f} KiB/s" if seconds > 0 else ""
                 self._line(f"Done: {size} bytes in {seconds:.1f} s{speed}")
-            case Closed(reset=reset):
+            case Closed(reset=True):
                 self._stop()
-                self._line("Chip restarted." if reset else "Port closed; the chip stays in its loader.")
+                self._line("Chip restarted.")
+            case Closed(in_loader=in_loader):
+                self._stop()
+                self._line("Port closed; the chip stays in its loader." if in_loader else "Port closed.")
             case Finding():
                 pass
 
@@ -183,15 +186,26 @@ class TextView:
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(file=self._out), transient=True)
+            # Without a thread and without taking over the streams, so that an interruption at any point leaves nothing behind.
+            self._bar = Progress(
+                *columns,
+                console=Console(file=self._out),
+                transient=True,
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._bar.start()
             self._task = self._bar.add_task(text, total=size)
+            self._bar.refresh()
         else:
             self._line(text)
 
     def _advance(self, done: int, size: int) -> None:
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done)
+            percent = done * 100 // size
+            self._bar.update(self._task, completed=done, refresh=percent > self._shown)
+            self._shown = percent
             return
         percent = done * 100 // size // _STEP * _STEP if size else 100
         if percent > self._shown:
@@ -200,8 +214,8 @@ class TextView:
 
     def _stop(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+            bar, self._bar = self._bar, None
+            bar.stop()
 
 
 def _complain(error: FlashcoreError) -> None:

@@ -132,3 +132,15 @@ def flash_size(jedec_id: int) -> int | None:
     if 0x32 <= code <= 0x3A:
         return 1 << (code - 0x20)
     return None
+
+
+def no_flash(jedec_id: int) -> TransferError:
+    """Return the error for an id that no flash chip of known size has."""
+    return TransferError(
+        f"no flash chip answers (its id reads as 0x{jedec_id:06x})"
+        if jedec_id in (0, 0xFFFFFF)
+        else f"the flash chip's size is unknown (its id is 0x{jedec_id:06x})",
+        hint="check the flash chip's power and soldering, or pins that pull its lines; give --flash-size if you know it",
+        code="flash.no_chip" if jedec_id in (0, 0xFFFFFF) else "flash.unknown_size",
+        context={"jedec_id": jedec_id},
+    )

@@ -80,7 +80,6 @@ class Flasher:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._closed = False
-        self._writer: Writer | None = None
 
     @classmethod
     def open(cls, port: Port, options: Options | None = None, on_event: OnEvent = ignore) -> Self:
@@ -111,6 +110,8 @@ class Flasher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, PortLostError):
+            self._target.is_up = False
         self.close(restart=kind is None)
 
     @property
@@ -185,22 +186,22 @@ class Flasher:
             CancelledError: The user interrupted it; the message says what the flash holds.
         """
         warnings = self.check(regions, force=force)
-        self._writer = Writer(self._target, compress=compress)
-        written: list[Region] = []
+        writer = Writer(self._target, compress=compress)
         try:
             for region in regions:
-                self._writer.write(region)
-                written.append(region)
-            if self._writer.astray:
-                self._check_again(self._writer, regions)
+                writer.write(region)
+            if writer.astray:
+                self._check_again(writer, regions)
         except KeyboardInterrupt:
+            states = [*map(str, writer.held), *["as before"] * (len(regions) - len(writer.held))]
+            held = "; ".join(
+                f"region at 0x{region.offset:x} ({region.name}): {state}" for region, state in zip(regions, states, strict=True)
+            )
             raise CancelledError(
-                f"stopped in the middle of a write; {self._state(regions, written)}",
+                f"stopped in the middle of a write; {held}",
                 hint="write again before the board is used",
-                context={"written": len(written), "regions": len(regions)},
+                context={"written": sum(one.verified for one in writer.held), "regions": len(regions)},
             ) from None
-        finally:
-            self._writer = None
         return warnings
 
     def _check_again(self, writer: Writer, regions: Sequence[Region]) -> None:
@@ -219,13 +220,6 @@ class Flasher:
             actual=digest,
             code="verify.elsewhere",
         )
-
-    def _state(self, regions: Sequence[Region], written: Sequence[Region]) -> str:
-        parts = [f"region at 0x{region.offset:x} ({region.name}): written and verified" for region in written]
-        if self._writer and self._writer.held:
-            parts.append(self._writer.held)
-        parts += [f"region at 0x{region.offset:x} ({region.name}): as before" for region in regions[len(written) + 1 :]]
-        return "; ".join(parts)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes of flash from `offset` on, checked.
@@ -273,6 +267,7 @@ class Flasher:
                 )
         self._require_inside(start, length, "erase")
         session.emit(RegionStarted(action="erase", offset=start, size=length, on_wire=0))
+
         def work(loader: Loader) -> None:
             if whole:
                 loader.erase_all(flash_size)
@@ -284,7 +279,8 @@ class Flasher:
             self._require_blank(start, length)
         except KeyboardInterrupt:
             raise CancelledError(
-                f"stopped while erasing; flash from 0x{start:x} to 0x{start + length:x} is partly erased"
+                f"stopped while erasing; flash from 0x{start:x} to 0x{start + length:x} is erased in part or as a whole",
+                hint="erase again before the board is used",
             ) from None
         elapsed = (session.clock.now_ns() - started) / NS_PER_S
         session.emit(RegionDone(action="erase", offset=start, size=length, seconds=elapsed))
@@ -357,7 +353,7 @@ class Flasher:
             pass
         finally:
             port.close()
-        target.session.emit(Closed(reset=done))
+        target.session.emit(Closed(reset=done, in_loader=target.is_up and not done))
 
     def _require_inside(self, offset: int, size: int, action: str) -> None:
         if offset < 0 or size < 0:

@@ -67,7 +67,12 @@ class BaudrateChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlashFound:
-    """The flash chip is known."""
+    """The flash chip is known.
+
+    Args:
+        jedec_id: 0xMMTTCC, or 0 if the size was given and the chip was not asked.
+        size: In bytes.
+    """
 
     jedec_id: int
     size: int
@@ -141,9 +146,11 @@ class Closed:
 
     Args:
         reset: Whether the chip was restarted to run its firmware.
+        in_loader: Whether it waits in its loader, as far as is known.
     """
 
     reset: bool
+    in_loader: bool
 
 
 Event = (

@@ -298,7 +298,9 @@ class Session:
         """
         if not self.in_step():
             raise DeadlineExceededError(
-                "the stub answers commands that are not those it is sent", heard=self.exchange.heard[-256:], code="transfer.out_of_step"
+                "the stub answers commands that are not those it is sent",
+                heard=self.exchange.heard[-256:],
+                code="transfer.out_of_step",
             )
 
     def damaged(self, length: int) -> None:

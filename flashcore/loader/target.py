@@ -26,7 +26,7 @@ from flashcore.errors import (
     TransferError,
 )
 from flashcore.loader import stub, stub_image
-from flashcore.loader.base import Loader, flash_size
+from flashcore.loader.base import Loader, flash_size, no_flash
 from flashcore.loader.connect import After, Before, BeforeReset, connect
 from flashcore.loader.policy import DEFAULT_POLICY, Policy
 from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, StubRunning, ignore
@@ -88,6 +88,8 @@ class Target:
         self.options = options
         self.policy = options.policy
         self.reconnects = 0
+        self.is_up = False
+        """Whether a loader was reached and not lost since."""
         self._loader: Loader | None = None
         self._flash_size: int | None = None
         self._jedec_id = 0
@@ -107,11 +109,6 @@ class Target:
         return self.loader.chip
 
     @property
-    def is_up(self) -> bool:
-        """Whether a loader was reached."""
-        return self._loader is not None
-
-    @property
     def can_reset(self) -> bool:
         """Whether the chip may be restarted by the port's lines."""
         return self.options.before is not Before.NO_RESET and self.session.port.line_support is not LineSupport.NONE
@@ -125,9 +122,11 @@ class Target:
             ChipResetError: The chip keeps restarting.
             PortError: The port cannot be used.
         """
+        self.is_up = False
         for left in reversed(range(_BRING_UP_TRIES)):
             try:
                 self._bring_up_once()
+                self.is_up = True
                 return
             except (DeadlineExceededError, ChipResetError) as error:
                 if not left or not self.can_reset:
@@ -164,14 +163,16 @@ class Target:
         return self._flash_size
 
     def _measure_flash(self, loader: Loader) -> tuple[int, int]:
-        loader.attach()
         jedec_id, size = 0, self.options.flash_size
+        if size is not None:
+            loader.attach()
         for _ in range(2):
             if size is None:
+                loader.attach()
                 jedec_id = loader.flash_id()
                 size = flash_size(jedec_id)
         if size is None:
-            raise _no_flash(jedec_id)
+            raise no_flash(jedec_id)
         size = min(size, loader.chip.max_flash_size)
         loader.set_flash_size(size)
         return jedec_id, size
@@ -263,6 +264,7 @@ class Target:
             self.loader.set_flash_size(self._flash_size)
 
     def _reconnect(self, cause: FlashcoreError) -> None:
+        self.is_up = False
         if not self.can_reset or self.reconnects >= self.policy.reconnects:
             raise TransferError(cause.message, hint=cause.hint, code=cause.code, context=cause.context) from cause
         self.reconnects += 1
@@ -386,14 +388,3 @@ class Target:
             self.bring_up()
         else:
             self.session.emit(BaudrateChanged(baudrate=new))
-
-
-def _no_flash(jedec_id: int) -> TransferError:
-    return TransferError(
-        f"no flash chip answers (its id reads as 0x{jedec_id:06x})"
-        if jedec_id in (0, 0xFFFFFF)
-        else f"the flash chip's size is unknown (its id is 0x{jedec_id:06x})",
-        hint="check the flash chip's power and soldering, or pins that pull its lines; give --flash-size if you know it",
-        code="flash.no_chip" if jedec_id in (0, 0xFFFFFF) else "flash.unknown_size",
-        context={"jedec_id": jedec_id},
-    )

@@ -38,18 +38,21 @@ class Held:
     Args:
         region: The region.
         done: Bytes from its start that were written as far as we know.
+        verified: Whether its MD5 was right.
     """
 
     region: Region
     done: int = 0
+    verified: bool = False
 
     def __str__(self) -> str:
-        region = self.region
-        if self.done >= region.size:
-            return f"region at 0x{region.offset:x} ({region.name}): written, not verified"
+        if self.verified:
+            return "written and verified"
+        if self.done >= self.region.size:
+            return "written, not verified"
         return (
-            f"region at 0x{region.offset:x} ({region.name}): first 0x{self.done:x} of 0x{region.size:x} bytes written, "
-            "the rest is as before or erased"
+            f"first 0x{self.done:x} of 0x{self.region.size:x} bytes written, not verified; "
+            "the rest is as before, erased or written in part"
         )
 
 
@@ -64,15 +67,11 @@ class Writer:
     def __init__(self, target: Target, *, compress: bool = True) -> None:
         self._target = target
         self._compress = compress
-        self._held: Held | None = None
+        self.held: list[Held] = []
+        """What the flash holds of each region begun so far."""
         self._streams: list[tuple[int, int]] = []
         self.astray: list[Region] = []
         """Regions of which a whole stream was taken, but went to another address: BEGIN carries no checksum."""
-
-    @property
-    def held(self) -> str:
-        """What the flash holds of the region in work, for people; empty when there is none."""
-        return str(self._held) if self._held else ""
 
     def write(self, region: Region) -> None:
         """Write `region` and verify it by MD5.
@@ -86,7 +85,7 @@ class Writer:
         session = self._target.session
         started = session.clock.now_ns()
         data = pad(region.data)
-        self._held = Held(region)
+        self.held.append(Held(region))
         self._streams.clear()
         parts = self._plan(data, region.offset, compress=self._compress)
         on_wire = sum(part.on_wire for part in parts)
@@ -94,7 +93,7 @@ class Writer:
         self._write_range(region, data, 0, len(data), parts)
         digest = self.verify(region, data)
         session.report_pacing()
-        self._held = None
+        self.held[-1].verified = True
         session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
         elapsed = (session.clock.now_ns() - started) / NS_PER_S
         session.emit(RegionDone(action="write", offset=region.offset, size=region.size, seconds=elapsed))
@@ -123,8 +122,8 @@ class Writer:
                 compress = compress and stalls < _PLAIN_AT
                 start = good
                 progress = _Progress(start)
-                if self._held:
-                    self._held.done = start
+                if self.held:
+                    self.held[-1].done = start
 
     def _plan(self, data: bytes, offset: int, *, compress: bool) -> tuple[Part, ...]:
         policy = self._target.policy
@@ -150,8 +149,8 @@ class Writer:
             progress.reached = before + block.until
             sequence = self._send_block(opcode, block.payload, sequence, hidden + policy.program_wait(work + previous))
             previous, done = work, block.until
-            if self._held and before + done > self._held.done:
-                self._held.done = min(before + done, region.size)
+            if self.held and before + done > self.held[-1].done:
+                self.held[-1].done = min(before + done, region.size)
             session.emit(BlockDone(offset=region.offset, done=min(before + done, region.size), size=region.size))
         if loader.is_stub:
             end = commands.flash_defl_end if packed else commands.flash_end

@@ -32,6 +32,8 @@ POLL_S = 0.02
 WRITE_TIMEOUT_S = 10.0
 """Fixed write timeout there, in seconds."""
 
+_SOCKET = "socket://"
+
 _NO_LINES = frozenset({errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
@@ -48,7 +50,7 @@ class SerialPort:
         self._name = name
         self._clock = SystemClock()
         self._closed = False
-        self._descriptor = _descriptor(device)
+        self._descriptor = _descriptor(device, name)
         self._support = _line_support(device, self._descriptor, name)
 
     @property
@@ -263,16 +265,23 @@ def _existing() -> list[str]:
     return [found.device for found in candidates(ports) or ports]
 
 
-def _descriptor(device: serial.Serial) -> int | None:
-    """Return the descriptor of a real serial device, or ``None`` where pyserial must do the reading."""
+def _descriptor(device: serial.Serial, name: str) -> int | None:
+    """Return the descriptor of a real serial device or a socket, or ``None`` where pyserial must do the reading."""
     import serial
 
-    if sys.platform == "win32" or not isinstance(device, serial.Serial):
+    if sys.platform == "win32":
+        return None
+    if name.startswith(_SOCKET):
+        # pyserial never says that more than one byte waits on a socket, so reading through it goes byte by byte.
+        return int(device.fileno())
+    if not isinstance(device, serial.Serial):
         return None
     return int(device.fd) if device.fd is not None else None
 
 
 def _line_support(device: serial.Serial, descriptor: int | None, name: str) -> LineSupport:
+    if name.startswith(_SOCKET):
+        return LineSupport.NONE
     if descriptor is not None:
         try:
             _modem_bits(descriptor)
@@ -281,8 +290,6 @@ def _line_support(device: serial.Serial, descriptor: int | None, name: str) -> L
                 return LineSupport.NONE
             raise failures.lost(name, error) from error
         return LineSupport.ATOMIC
-    if name.startswith("socket://"):
-        return LineSupport.NONE
     return LineSupport.SEQUENTIAL
 
 

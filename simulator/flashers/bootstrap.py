@@ -185,7 +185,8 @@ def _write_outcome(path: str, request: object, world: World, problems: tuple[str
     from simulator.flashers.job import Request, conclude
 
     assert isinstance(request, Request)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     text = conclude(request, world, problems).to_json()
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)

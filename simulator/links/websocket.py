@@ -223,6 +223,9 @@ class WebSocketLink:
 
     def _greet(self, peer: _Peer, request: Request) -> None:
         protocol = peer.protocol
+        if protocol.eof_sent:
+            # Behind its request came what is no frame, without waiting for our answer: it has been given up already.
+            return
         if not hmac.compare_digest(request.path.encode(errors="surrogateescape"), f"/{self._token}".encode()):
             response = protocol.reject(HTTPStatus.FORBIDDEN, "wrong token\n")
         elif not self._is_welcome(request.headers.get_all("Origin")):

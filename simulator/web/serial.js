@@ -35,6 +35,7 @@ export class VirtualSerialPort extends EventTarget {
   #bufferSize = BUFFER_SIZE;
   #readable = null;
   #controller = null;
+  #arrived = new Uint8Array(0);
   #received = 0;
   #reported = 0;
   #writable = null;
@@ -89,6 +90,7 @@ export class VirtualSerialPort extends EventTarget {
     if (!this.#connected) throw new DOMException("Failed to open serial port.", "NetworkError");
     this.#state = "opening";
     this.#bufferSize = bufferSize;
+    this.#arrived = new Uint8Array(0);
     this.#received = this.#reported = this.#sent = this.#taken = 0;
     try {
       await this.#call("open", { baudRate, window: WINDOW });
@@ -107,10 +109,10 @@ export class VirtualSerialPort extends EventTarget {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.#report(),
+        pull: () => this.#feed(),
         cancel: () => {
           this.#readable = this.#controller = null;
-          this.#report();
+          this.#arrived = new Uint8Array(0);
         },
       },
       { highWaterMark: this.#bufferSize },
@@ -197,16 +199,22 @@ export class VirtualSerialPort extends EventTarget {
     // Before the answer to `open` there is none, and what comes while the port is being closed is for nobody.
     if (this.#state !== "opened" && this.#state !== "opening") return;
     this.#received += data.byteLength;
-    if (this.#state === "opening") this.#state = "opened";
-    if (this.readable) this.#controller.enqueue(new Uint8Array(data));
-    this.#report();
+    const joined = new Uint8Array(this.#arrived.length + data.byteLength);
+    joined.set(this.#arrived);
+    joined.set(new Uint8Array(data), this.#arrived.length);
+    this.#arrived = joined;
+    this.#feed();
   }
 
-  /** Tell the board how much was used up, in large steps. */
-  #report() {
-    const queued = this.#controller ? Math.max(0, this.#bufferSize - this.#controller.desiredSize) : 0;
-    const used = this.#received - queued;
-    if (this.#state !== "opened" || !this.#connected || used - this.#reported < WINDOW / 4) return;
+  /** Give the stream what it asks for, in chunks as large as its buffer; tell the board in large steps what was used up. */
+  #feed() {
+    while (this.#arrived.length && this.#controller?.desiredSize > 0) {
+      const chunk = this.#arrived.slice(0, this.#bufferSize);
+      this.#arrived = this.#arrived.subarray(chunk.length);
+      this.#controller.enqueue(chunk);
+    }
+    const used = this.#received - this.#arrived.length;
+    if (this.#state !== "opened" || used - this.#reported < WINDOW / 4) return;
     this.#reported = used;
     this.#socket.send(JSON.stringify({ got: used }));
   }

@@ -1,12 +1,10 @@
 """The real esptool, unmodified, against a virtual board: in virtual time with autoreset, and over a pseudo-terminal.
 
-The gate's environment has one esptool. ``ESPSIM_PEERS`` may name more, as paths of their `esptool.py` or `esptool` commands
-separated by colons; they are run by the tests marked ``peers``.
+This is the esptool of the tests' own environment; other releases, and other flashers, are in test_matrix.py.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -26,7 +24,6 @@ ADDRESS = 0x11000
 BEFORE = Random(1).randbytes(0x40000) + b"\xff" * (FLASH_SIZE - 0x40000)
 IMAGE = Random(2).randbytes(9000) + bytes(20000) + Random(3).randbytes(7000)
 ESPTOOL = (sys.executable, "-m", "esptool")
-PEERS = [peer for peer in os.environ.get("ESPSIM_PEERS", "").split(":") if peer]
 
 
 class Run:
@@ -160,16 +157,3 @@ def test_over_a_pty_esptool_writes_and_verifies(esptool_on_pty: Run, capfd: pyte
 def test_over_a_pty_the_rom_answers_too(esptool_on_pty: Run, capfd: pytest.CaptureFixture[str]) -> None:
     assert esptool_on_pty("--no-stub", "flash-id").status == 0
     assert "Device: 4016" in capfd.readouterr().out
-
-
-@pytest.mark.peers
-@pytest.mark.skipif(not PEERS, reason="ESPSIM_PEERS names no other esptool")
-@pytest.mark.parametrize("peer", PEERS)
-@pytest.mark.parametrize("link", ["virtual", "pty"])
-@pytest.mark.parametrize("stub", [(), ("--no-stub",)], ids=["stub", "no-stub"])
-def test_other_releases_write_and_read(peer: str, link: str, stub: tuple[str, ...], tmp_path: Path) -> None:
-    esptool = Run(tmp_path, link=link, tool=(peer,))
-    assert esptool(*stub, "-b", "921600", "write_flash", "-u", hex(ADDRESS), esptool.image).status == 0
-    assert esptool.flash == written(ADDRESS, IMAGE)
-    assert esptool(*stub, "-b", "921600", "read_flash", hex(ADDRESS), "0x1000", str(tmp_path / "out.bin")).status == 0
-    assert (tmp_path / "out.bin").read_bytes() == BEFORE[ADDRESS:][:0x1000]

@@ -1,6 +1,7 @@
 """Real flashers, unmodified, on every link and in every mode: exit code and the whole flash array are as they must be.
 
-The gate runs a slice with the releases that install quickly; ``ESPSIM_PEER_RELEASES=all`` (tox environment ``peers``) the whole.
+The gate runs a slice with the releases that install quickly; with ``ESPSIM_PEER_RELEASES=all``, as in the tox environment
+``peers``, the whole is run. docs/compatibility.md is what comes of it.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from simulator.links.pump import Pace
 from simulator.preload import build
 from simulator.preload.build import CompilerError
 from simulator.scenario import Scenario
+from tests import peers
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux can a library answer for a pty's modem lines")
 needs_compiler = pytest.mark.skipif(
@@ -42,7 +43,6 @@ CP2102 = bridge("CP2102")
 PACKET = struct.Struct("=2I")
 DTR, RTS = termios.TIOCM_DTR, termios.TIOCM_RTS
 TIOCGICOUNT = 0x545D
-PEERS = [peer for peer in os.environ.get("ESPSIM_PEERS", "").split(":") if peer]
 ESPTOOL = (sys.executable, "-m", "esptool")
 
 
@@ -591,15 +591,14 @@ def test_esptool_finds_the_listed_port_by_itself(library: Path, tmp_path: Path, 
 
 @pytest.mark.peers
 @needs_compiler
-@pytest.mark.skipif(not PEERS, reason="ESPSIM_PEERS names no other esptool")
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("release", peers.others())
 @pytest.mark.parametrize("pace", list(Pace))
 def test_other_releases_reset_into_download_mode_and_back(
-    peer: str, pace: Pace, library: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    release: str, pace: Pace, library: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     transcript = tmp_path / "run.jsonl"
     request = Request(scenario=Scenario(keep_events=True), transcript=str(transcript))
-    words = (peer, "--chip", "esp32", "--connect-attempts", "1", "--port", "{port}", "flash_id")
+    words = (*peers.esptool(release).words, "--chip", "esp32", "--connect-attempts", "1", "--port", "{port}", "flash_id")
     assert run_pty(words, request, timeout_s=100, pace=pace, extras=Extras(lines=True)).status == 0
     assert "94:b5:55:2b:10:44" in capfd.readouterr().out
     assert after_the_last_reset(tmp_path) == ["reset POWERON_RESET strap 0x13", "no image at 0x1000"]

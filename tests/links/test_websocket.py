@@ -480,7 +480,15 @@ def test_connections_that_only_begin_give_way(server: Server, connect: Callable[
 
 
 @pytest.mark.parametrize(
-    "noise", [b"\0" * 100, b"GET / HTTP/1.1\r\n\r\n", b"POST / HTTP/1.1\r\n\r\n", b"A" * 20_000, b"\xff\r\n\r\n"]
+    "noise",
+    [
+        b"\0" * 100,
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n\xff\xff",
+        b"POST / HTTP/1.1\r\n\r\n",
+        b"A" * 20_000,
+        b"\xff\r\n\r\n",
+    ],
 )
 def test_what_is_no_websocket_harms_nothing(server: Server, connect: Callable[..., Client], noise: bytes) -> None:
     address = parse_uri(server.link.path)

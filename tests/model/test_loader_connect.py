@@ -42,7 +42,7 @@ def test_without_lines_a_chip_in_download_mode_is_reached_and_not_restarted() ->
     with desk.open(ROM_ONLY):
         pass
     assert desk.of(Connected)[0].resets == 0
-    assert desk.of(Closed) == [Closed(reset=False)]
+    assert desk.of(Closed) == [Closed(reset=False, in_loader=True)]
 
 
 def test_a_custom_sequence_takes_the_place_of_the_usual_ones() -> None:
@@ -59,7 +59,7 @@ def test_after_the_session_the_chip_runs_its_firmware() -> None:
     desk.port = type(desk.port)(desk.world.device)
     heard = desk.port.read(4096, desk.port.clock.now_ns() + 1_000_000_000)
     assert heard
-    assert desk.of(Closed) == [Closed(reset=True)]
+    assert desk.of(Closed) == [Closed(reset=True, in_loader=False)]
 
 
 def test_no_reset_after_leaves_the_loader_running() -> None:

@@ -16,7 +16,7 @@ const files = {
   "/": [join(here, "page.html"), "text/html"],
   "/session.mjs": [join(here, "session.mjs"), "text/javascript"],
   "/serial.js": [serial, "text/javascript"],
-  "/esptool.js": [`${modules}/node_modules/${plan.release}/bundle.js`, "text/javascript"],
+  "/esptool.js": [`${modules}/node_modules/esptool-js/bundle.js`, "text/javascript"],
   "/image": [imageFile, "application/octet-stream"],
 };
 const server = createServer((request, response) => {

@@ -13,7 +13,7 @@ const load = (path) => import(pathToFileURL(path).href);
 console.log = () => {};
 const { default: WebSocket } = await load(installed.resolve("ws").replace(/index\.js$/, "wrapper.mjs"));
 const { VirtualSerialPort } = await load(serial);
-const esptool = await load(`${modules}/node_modules/${plan.release}/${plan.entry}`);
+const esptool = await load(`${modules}/node_modules/esptool-js/lib/index.js`);
 const port = await VirtualSerialPort.connect(address, { WebSocket });
 const image = new Uint8Array(readFileSync(imageFile));
 const result = await session(esptool, port, plan, image, (data) => createHash("md5").update(data).digest("hex"));

@@ -21,13 +21,13 @@ export async function session({ ESPLoader, Transport }, port, plan, image, md5) 
     }
     if (plan.address !== undefined && plan.write !== false) {
       await loader.writeFlash({
-        fileArray: [{ data: plan.asText ? text(image) : image, address: plan.address }],
+        fileArray: [{ data: image, address: plan.address }],
         flashSize: "keep",
         flashMode: "keep",
         flashFreq: "keep",
         eraseAll: false,
         compress: plan.compress,
-        calculateMD5Hash: plan.verify ? (data) => md5(plan.asText ? bytes(data) : data) : undefined,
+        calculateMD5Hash: plan.verify ? md5 : undefined,
       });
       if (plan.stub) result.md5 = await loader.flashMd5sum(plan.address, image.length);
     }
@@ -56,7 +56,3 @@ async function reset(loader, transport, port, way) {
   await new Promise((resolve) => setTimeout(resolve, 1000));
   return String.fromCharCode(...transport.peek());
 }
-
-/** Releases before 0.6 take and give images as strings with one character a byte. */
-const text = (data) => data.reduce((all, byte) => all + String.fromCharCode(byte), "");
-const bytes = (data) => Uint8Array.from(data, (character) => character.charCodeAt(0));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -26,6 +27,8 @@ class FaultPreset:
         any: Whether it is enough that one of the faults fires.
         transient: Whether a flasher is expected to get over it.
         duty: What a robust flasher does about it.
+        accept: Regular expressions of which a right diagnosis matches one, whatever the case of its letters and the number
+            of blanks between its words.
         evidence: Reports of it, as repository#number.
     """
 
@@ -38,6 +41,7 @@ class FaultPreset:
     any: bool = False
     transient: bool = True
     duty: str = ""
+    accept: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
 
     def plan(self) -> list[Fault]:
@@ -56,6 +60,7 @@ _TYPES: dict[str, type] = {
     "any": bool,
     "transient": bool,
     "duty": str,
+    "accept": list,
     "evidence": list,
 }
 
@@ -88,6 +93,11 @@ def parse_preset(text: str, *, source: str) -> FaultPreset:
     missing = [name for name in ("id", "title", "rank", "class_") if name not in values]
     if missing:
         raise PlanError(f"{source}: field {missing[0].rstrip('_')!r} is missing")
+    for number, pattern in enumerate(values.get("accept", ())):  # type: ignore[arg-type, var-annotated]
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise PlanError(f"{source}: accept[{number}] is no regular expression: {error}") from error
     result = FaultPreset(**values)  # type: ignore[arg-type]
     result.plan()
     return result

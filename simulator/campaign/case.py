@@ -1,0 +1,114 @@
+"""One case: a flasher, a board, what goes wrong, and the job. Plain data whose hash is its name.
+
+Two cases with the same id are the same run, in every process and on every machine, so results can be kept and compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from simulator.flashers.adapter import Image, Task
+from simulator.scenario import Scenario
+
+CLEAN = "clean"
+"""Preset name of the run without faults that each campaign starts with."""
+
+DEFAULT_BOARD = "esp32-devkitc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the flasher is to write.
+
+    Args:
+        images: What goes where.
+    """
+
+    images: tuple[Image, ...]
+
+    @classmethod
+    def of_size(cls, size: int, seed: int = 0) -> Job:
+        """Return the job of writing one image of `size` bytes where an app goes."""
+        return cls(images=(Image(offset=0x10000, size=size, seed=seed),))
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(image.size for image in self.images)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One run of a campaign.
+
+    Args:
+        flasher: Name of the flasher.
+        suite: What the case belongs to.
+        preset: Name of the fault preset, of the kind of fault in a sweep, or `CLEAN`.
+        board: Name of the board preset.
+        seed: The run's only randomness.
+        faults: The faults: text forms, or names of presets.
+        job: What the flasher is to write.
+        transient: Whether the flasher is expected to get over it.
+        accept: Patterns of which a right diagnosis matches one; empty where any honest failure will do.
+    """
+
+    flasher: str
+    suite: str
+    preset: str
+    board: str = DEFAULT_BOARD
+    seed: int = 0
+    faults: tuple[str, ...] = ()
+    job: Job
+    transient: bool = True
+    accept: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Its name: 16 hexadecimal characters that depend on all of it."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def task(self, limit_s: float) -> Task:
+        """Return what the flasher's adapter is given.
+
+        Args:
+            limit_s: Virtual seconds after which the flasher counts as hanging.
+        """
+        return Task(
+            scenario=Scenario(board=self.board, faults=self.faults, seed=self.seed), images=self.job.images, limit_s=limit_s
+        )
+
+    def repeat(self) -> str:
+        """Return the command that repeats the case; it holds for jobs made by `Job.of_size`."""
+        words = ["espsim", "score", self.flasher, "--board", self.board, "--seed", str(self.seed)]
+        words += ["--size", str(self.job.size)]
+        for fault in self.faults:
+            words += ["--fault", fault]
+        return shlex.join(words)
+
+    def to_fields(self) -> dict[str, object]:
+        """Return the case as JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def from_fields(cls, raw: Mapping[str, object]) -> Case:
+        """Return the case with these fields, as JSON has them.
+
+        Raises:
+            ValueError: They are not those of a case.
+        """
+        match raw:
+            case {"job": {"images": [*images]}, "faults": [*faults], "accept": [*accept], **rest}:
+                return cls(
+                    job=Job(images=tuple(Image(**image) for image in images)),
+                    faults=tuple(faults),
+                    accept=tuple(accept),
+                    **rest,  # type: ignore[arg-type]
+                )
+            case _:
+                raise ValueError("these are not the fields of a case")

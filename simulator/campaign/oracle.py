@@ -1,0 +1,148 @@
+"""The verdict on a run: from the flash array and the clock, with exit status and messages as what the flasher claims.
+
+The worst that is true counts. A claim of success over a wrong flash is a false success, whatever else happened. A wait that
+nothing ends, or work beyond any reasonable time, is a hang. A board that a clean session cannot flash afterwards is bricked. A
+failure is clean if the flasher stops in time, without a traceback, and says one of the things that the fault's preset accepts.
+A run whose fault never struck proves nothing, and neither does one in which the model did not know what the real thing does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+from simulator.campaign.case import Case
+from simulator.flashers.adapter import Result
+
+SLOWER = 20
+"""How many times the clean time a run may take."""
+GRACE_S = 300.0
+"""Virtual seconds on top of that. esptool waits up to 120 s for one answer, and connects seven times."""
+
+
+@unique
+class Verdict(StrEnum):
+    """What a run shows about a flasher, from best to worst; the last two show nothing."""
+
+    RECOVERED = "RECOVERED"
+    """Finished in time, and the flash is right."""
+    FAILED_CLEAN = "FAILED_CLEAN"
+    """Stopped in time, with a right diagnosis."""
+    FAILED_MISDIAGNOSED = "FAILED_MISDIAGNOSED"
+    """Stopped in time, and named another cause or none."""
+    CRASHED = "CRASHED"
+    """Ended in a traceback, or killed by the system."""
+    HUNG = "HUNG"
+    """Did not end in time."""
+    BRICKED = "BRICKED"
+    """Left a board that cannot be flashed any more."""
+    FALSE_SUCCESS = "FALSE_SUCCESS"
+    """Said that it worked; the flash is wrong."""
+    NOT_EXERCISED = "NOT_EXERCISED"
+    """The planned fault did not strike."""
+    MODEL_GAP = "MODEL_GAP"
+    """The simulator does not know what the real thing does."""
+
+    @property
+    def badness(self) -> int:
+        """0 for the best; the two that show nothing rank between failing cleanly and failing badly."""
+        return _RANKS[self]
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the flasher should have done better."""
+        return self not in (Verdict.RECOVERED, Verdict.FAILED_CLEAN, Verdict.NOT_EXERCISED, Verdict.MODEL_GAP)
+
+
+_ORDER = (
+    Verdict.RECOVERED,
+    Verdict.FAILED_CLEAN,
+    Verdict.NOT_EXERCISED,
+    Verdict.MODEL_GAP,
+    Verdict.FAILED_MISDIAGNOSED,
+    Verdict.CRASHED,
+    Verdict.HUNG,
+    Verdict.BRICKED,
+    Verdict.FALSE_SUCCESS,
+)
+_RANKS = {verdict: rank for rank, verdict in enumerate(_ORDER)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict and what it rests on.
+
+    Args:
+        verdict: The verdict.
+        diagnosis: What the flasher gave as its reason, in one line; empty after success.
+        reason: Why the verdict is this one.
+    """
+
+    verdict: Verdict
+    diagnosis: str
+    reason: str
+
+
+def limit_s(clean_s: float) -> float:
+    """Return how many virtual seconds a run may take where a clean one takes `clean_s`."""
+    return SLOWER * clean_s + GRACE_S
+
+
+def judge(case: Case, result: Result, clean_s: float) -> Judgement:
+    """Return the verdict on `result`.
+
+    Args:
+        case: What was asked.
+        result: What came of it.
+        clean_s: How long the same job takes without faults, in virtual seconds.
+    """
+    verdict, reason = _verdict(case, result, clean_s)
+    said = diagnosis_in(result.messages) if result.status else ""
+    return Judgement(verdict=verdict, diagnosis=said, reason=reason)
+
+
+def _verdict(case: Case, result: Result, clean_s: float) -> tuple[Verdict, str]:
+    evidence = result.evidence
+    if result.problem or evidence.gaps:
+        return Verdict.MODEL_GAP, result.problem or evidence.gaps[0]
+    if result.status == 0 and not evidence.holds:
+        return Verdict.FALSE_SUCCESS, "success was reported, and the flash does not hold the images"
+    if result.status == 0 and evidence.astray:
+        return Verdict.FALSE_SUCCESS, "success was reported, and flash outside the images changed"
+    if evidence.recoverable is False:
+        return Verdict.BRICKED, "a clean session could not flash the board afterwards"
+    if result.hung:
+        return Verdict.HUNG, "it waited for something that never comes"
+    if result.traceback:
+        return Verdict.CRASHED, f"it ended in a traceback, exit status {result.status}"
+    if evidence.virtual_s > limit_s(clean_s):
+        return Verdict.HUNG, f"it took {evidence.virtual_s:.1f} s, more than {limit_s(clean_s):.1f} s"
+    if not evidence.exercised:
+        missed = ", ".join(fault.name for fault in evidence.faults if not fault.exercised)
+        return Verdict.NOT_EXERCISED, f"did not strike: {missed}"
+    if result.status == 0:
+        return Verdict.RECOVERED, f"the flash is right after {evidence.virtual_s:.1f} s"
+    return _of_failure(case, result)
+
+
+def _of_failure(case: Case, result: Result) -> tuple[Verdict, str]:
+    if not case.accept:
+        return Verdict.FAILED_CLEAN, f"it stopped with exit status {result.status}; any diagnosis will do here"
+    text = " ".join(result.messages.split())
+    for pattern in case.accept:
+        if re.search(pattern, text, re.IGNORECASE):
+            return Verdict.FAILED_CLEAN, f"the diagnosis matches {pattern!r}"
+    return Verdict.FAILED_MISDIAGNOSED, "the diagnosis is none of those that the fault's preset accepts"
+
+
+_TELLING = re.compile(r"fatal error|serial exception|^[a-z_]+\.[a-z_.]+: |error|hangs: ", re.IGNORECASE)
+_LEAD = re.compile(r"^(?:ERROR: )?A (?:fatal|serial exception) error occurred:\s*", re.IGNORECASE)
+
+
+def diagnosis_in(messages: str) -> str:
+    """Return the line of `messages` that says why it failed: the last that speaks of an error, else the last of all."""
+    lines = [line.strip() for line in messages.splitlines() if line.strip() and not line.startswith("hint: ")]
+    telling = [line for line in lines if _TELLING.search(line)]
+    found = (telling or lines or [""])[-1]
+    return _LEAD.sub("", found)[:300]

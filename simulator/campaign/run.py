@@ -1,0 +1,132 @@
+"""Running cases through any executor, in shards that are worth sending to another process, with results as they come.
+
+A shard is plain data in and plain data out: an adapter, and the tasks for it. Verdicts are given here, from results that depend on
+the case alone, so they are the same for any number of processes. What is in the store already does not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from typing import ParamSpec, TypeVar
+
+from simulator.campaign.case import Case
+from simulator.campaign.oracle import judge, limit_s
+from simulator.campaign.store import Record, Store
+from simulator.flashers.adapter import Adapter, Result, Task
+
+CLEAN_LIMIT_S = 3600.0
+"""How long a run without faults may take, in virtual seconds."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class InTurn(Executor):
+    """Does everything in this process, one after the other."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Return a future of what `fn` returns, which is there already."""
+        future: Future[_T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - the future carries it to whoever asks
+            future.set_exception(error)
+        return future
+
+
+def processes(jobs: int) -> Executor:
+    """Return an executor of `jobs` processes; with one, everything is done in this one."""
+    if jobs == 1:
+        return InTurn()
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+
+
+def run_clean(cases: Sequence[Case], adapters: Mapping[str, Adapter], executor: Executor) -> list[Record]:
+    """Run `cases`, which have no faults, and judge them by themselves; return their records in order.
+
+    Args:
+        cases: The cases.
+        adapters: By the flashers' names.
+        executor: What carries out the work.
+
+    Raises:
+        FlashcoreError: A flasher cannot be started.
+    """
+    futures = [executor.submit(_shard, adapters[case.flasher], [case.task(CLEAN_LIMIT_S)]) for case in cases]
+    results = [future.result()[0] for future in futures]
+    return [
+        _record(case, adapters, result, result.evidence.virtual_s) for case, result in zip(cases, results, strict=True)
+    ]
+
+
+def run(
+    cases: Iterable[Case],
+    adapters: Mapping[str, Adapter],
+    clean_s: Mapping[str, float],
+    executor: Executor,
+    *,
+    store: Store | None = None,
+    width: int = 4,
+) -> Iterator[Record]:
+    """Run `cases` and yield their records as they come, those of the store first.
+
+    An interruption, or closing the iterator, cancels what has not begun; what is finished is in the store.
+
+    Args:
+        cases: The cases.
+        adapters: By the flashers' names.
+        clean_s: How long the job takes without faults, by the flashers' names, in virtual seconds.
+        executor: What carries out the work.
+        store: Where results are kept, and taken from.
+        width: How many shards are given to the executor at once.
+
+    Raises:
+        FlashcoreError: A flasher cannot be started.
+    """
+    known = store.records if store is not None else {}
+    todo: dict[str, list[Case]] = {}
+    for case in cases:
+        done = known.get((case.id, adapters[case.flasher].version))
+        if done is not None and done.clean_s == clean_s[case.flasher]:
+            yield done
+        else:
+            todo.setdefault(case.flasher, []).append(case)
+    shards = iter([(adapters[name], shard) for name, some in todo.items() for shard in _cut(some, adapters[name].shard)])
+    pending: dict[Future[list[Result]], list[Case]] = {}
+    try:
+        while True:
+            for adapter, shard in shards:
+                tasks = [case.task(limit_s(clean_s[case.flasher]) + 1) for case in shard]
+                pending[executor.submit(_shard, adapter, tasks)] = shard
+                if len(pending) >= width:
+                    break
+            if not pending:
+                return
+            future = next(as_completed(pending))
+            for case, result in zip(pending.pop(future), future.result(), strict=True):
+                record = _record(case, adapters, result, clean_s[case.flasher])
+                if store is not None:
+                    store.add(record)
+                yield record
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _shard(adapter: Adapter, tasks: Sequence[Task]) -> list[Result]:
+    return list(adapter.run(tasks))
+
+
+def _cut(cases: Sequence[Case], size: int) -> list[Sequence[Case]]:
+    return [cases[start : start + size] for start in range(0, len(cases), size)]
+
+
+def _record(case: Case, adapters: Mapping[str, Adapter], result: Result, clean_s: float) -> Record:
+    judgement = judge(case, result, clean_s)
+    return Record(
+        case=case, version=adapters[case.flasher].version, result=result, judgement=judgement, clean_s=clean_s
+    )

@@ -1,0 +1,71 @@
+"""flashcore as a flasher among others, in this process; and as the one that shows whether a board can still be flashed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+
+from flashcore.image import Region
+from flashcore.loader import Flasher, Options
+from simulator.flashers.adapter import Image, Result, Task
+from simulator.flashers.in_process import run_session
+from simulator.links.virtual import VirtualPort
+from simulator.scenario import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlashcoreAdapter:
+    """Runs flashcore.
+
+    Args:
+        use_stub: Whether it may use the stub of an installed esptool.
+    """
+
+    use_stub: bool = True
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return "flashcore"
+
+    @property
+    def version(self) -> str:
+        """Its release."""
+        return metadata.version("flashcore")
+
+    @property
+    def shard(self) -> int:
+        """How many tasks make a piece of work of half a second or more."""
+        return 40
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Result]:
+        """Carry out `tasks` and yield their results in order.
+
+        Raises:
+            ScenarioError: A world cannot be built.
+        """
+        for task in tasks:
+            yield run_session(task, self._session)
+
+    def _session(self, port: VirtualPort, images: Sequence[Image], say: Callable[[str], None]) -> None:
+        with Flasher.open(port, Options(use_stub=self.use_stub)) as flasher:
+            try:
+                flasher.write(_regions(images))
+            finally:
+                for finding in flasher.findings:
+                    say(f"{finding.code}: {finding.text}")
+
+
+def rescue(world: World, images: Sequence[Image]) -> None:
+    """Flash the board of `world` by the ROM loader alone.
+
+    Raises:
+        FlashcoreError: That cannot be done.
+    """
+    with Flasher.open(VirtualPort(world.device), Options(use_stub=False)) as flasher:
+        flasher.write(_regions(images))
+
+
+def _regions(images: Sequence[Image]) -> list[Region]:
+    return [Region(offset=image.offset, data=image.data()) for image in images]

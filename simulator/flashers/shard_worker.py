@@ -1,0 +1,177 @@
+"""The first file that runs in the interpreter of a Python flasher that gets many tasks: one warm process, a forked child per task.
+
+Run by path as ``python shard_worker.py JOB``, in an environment that knows nothing of this project. Our packages become
+importable, the clocks virtual and the flasher is imported, once. Then each task is carried out in a child: a copy of the warm
+process, with a world of its own and the flasher's modules as they were after import, so no task sees another. The child writes
+one line with its result; where it can't, because it was killed, the parent does.
+
+JOB is a JSON file: ``folders`` (package name to folder), ``module`` and ``function`` of the flasher, ``name`` of the port,
+``results`` (file to write), ``wall_s`` (most seconds for one task), ``tasks`` (list of ``task`` and ``argv``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.flashers.evidence import Watch
+
+_TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)", re.MULTILINE)
+
+
+def main() -> int:
+    """Carry out the job; return the exit status."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    if sys.path and os.path.abspath(sys.path[0]) == here:
+        del sys.path[0]
+    with open(sys.argv[1], encoding="utf-8") as file:
+        job = json.load(file)
+    if importlib.util.find_spec("serial") is None:
+        sys.stderr.write(f"{sys.executable} has no pyserial, so nothing in it can open a virtual port\n")
+        return 70
+    sys.meta_path.insert(0, _bootstrap(here).OwnPackages(job["folders"]))
+
+    from simulator.flashers.virtual_time import VirtualTime
+
+    # pyserial binds the clock when it is imported, so the clock must be virtual by then.
+    clock = _Clock()
+    VirtualTime(clock).install()
+    function = getattr(importlib.import_module(job["module"]), job["function"])
+    _warm_up(job)
+    for item in job["tasks"]:
+        sys.stdout.flush()
+        child = os.fork()
+        if not child:
+            _carry_out(item, job, clock, function)
+        _, code = os.waitpid(child, 0)
+        if code:
+            _lost(job["results"], code)
+    return 0
+
+
+def _bootstrap(here: str) -> Any:
+    """Load our bootstrap by path, which is how packages of ours can be found at all."""
+    spec = importlib.util.spec_from_file_location("espsim_bootstrap", os.path.join(here, "bootstrap.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class _Clock:
+    """The clock of the task's world; stands at zero until there is one."""
+
+    watch: Watch | None = None
+
+    def now_ns(self) -> int:
+        return self.watch.world.device.kernel.now if self.watch is not None else 0
+
+    def sleep_until(self, deadline_ns: int) -> None:
+        if self.watch is not None:
+            self.watch.world.device.advance(deadline_ns)
+
+
+def _warm_up(job: dict[str, Any]) -> None:
+    """Load what every task needs, so that the children find it loaded."""
+    import gc
+
+    import simulator.flashers.flashcore
+    import simulator.flashers.plug  # noqa: F401
+    from simulator.flashers.adapter import Task
+
+    if job["tasks"]:
+        Task.from_json(job["tasks"][0]["task"]).scenario.build()
+    gc.freeze()
+
+
+def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, function: Callable[[], object]) -> None:
+    """Carry out one task in this process, which is a child made for it, and end the process."""
+    from simulator.flashers.adapter import NOTHING, Result, Task
+    from simulator.flashers.evidence import Watch, WorldFailureError
+    from simulator.flashers.plug import plug_in
+    from simulator.links.protocol_sim import VirtualHang
+
+    signal.alarm(job["wall_s"])
+    task = Task.from_json(item["task"])
+    watch = Watch(task)
+    clock.watch = watch
+    endpoint = plug_in(job["name"], watch.world.device)
+    status, hung, problem = 0, False, ""
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        sys.argv = [job["module"], *item["argv"]]
+        try:
+            function()
+        except SystemExit as end:
+            status = _status(end.code)
+        except VirtualHang as hang:
+            status, hung = 124, True
+            sys.stderr.write(f"\nhangs: {hang}\n")
+        except WorldFailureError as failure:
+            status, problem = 70, f"the simulator failed: {failure}"
+        except BaseException as error:  # noqa: BLE001 - what the interpreter would do with it
+            sys.__excepthook__(type(error), error, error.__traceback__)
+            status = 130 if isinstance(error, KeyboardInterrupt) else 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        output.seek(0)
+        messages = output.read().decode("utf-8", "replace")
+    watch.stop()
+    evidence = NOTHING
+    try:
+        for port in list(endpoint.opened):
+            port.close()
+        evidence = watch.evidence(failed=status != 0 and not problem)
+    except WorldFailureError as failure:
+        problem = problem or f"the simulator failed: {failure}"
+    crashed = bool(_TRACEBACK.search(messages)) and not problem
+    result = Result(
+        status=status, messages=messages, evidence=evidence, traceback=crashed, hung=hung, problem=problem
+    )
+    _append(job["results"], result.to_json())
+    os._exit(0)
+
+
+def _status(code: object) -> int:
+    """Return the exit status that an interpreter makes of the argument of `SystemExit`."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    sys.stderr.write(f"{code}\n")
+    return 1
+
+
+def _lost(path: str, code: int) -> None:
+    """Write a result for a child that could not."""
+    from simulator.flashers.adapter import NOTHING, Result
+
+    if os.WIFSIGNALED(code):
+        number = os.WTERMSIG(code)
+        hung = number == signal.SIGALRM
+        text = "no end in the time allowed on the machine's clock" if hung else f"killed by signal {number}"
+        result = Result(status=128 + number, messages=text, evidence=NOTHING, traceback=not hung, hung=hung)
+    else:
+        status = os.waitstatus_to_exitcode(code)
+        result = Result(status=70, messages="", evidence=NOTHING, problem=f"the task's process ended with {status}")
+    _append(path, result.to_json())
+
+
+def _append(path: str, line: str) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
