@@ -18,9 +18,9 @@ MAX_EVENTS = 20_000
 MAX_QUEUE = 6_000
 """Actions that may wait at one time."""
 
-MAX_FOOTPRINT = 400_000
-"""Bytes that chip and kernel may keep besides RAM and flash, which end where their address range does. The legacy stub has two
-buffers of 16 KiB, inflating takes 32 KiB of window, and what has been written to a line waits in the kernel."""
+MAX_FOOTPRINT = 80_000
+"""Bytes that chip and kernel may keep besides RAM and flash, which end where their address range does: a window of 32 KiB for
+inflating, two frames of 16 KiB, and tables. One input in some hundred is longer than what is left."""
 
 _ITEM = 8
 _LEAVES = (int, float, type, types.ModuleType, types.BuiltinFunctionType, Memory, NorFlash)

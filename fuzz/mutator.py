@@ -7,6 +7,7 @@ together again, half of the time with a checksum that fits, so that mutations ge
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -181,9 +182,46 @@ def _edit_packet(dice: Random, packet: bytearray) -> None:
 def new_frame(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
     """Say something that was never recorded: a known opcode with words at which something changes."""
     words = [dice.choice(NUMBERS if dice.random() < 0.6 else ADDRESSES) for _ in range(dice.randrange(6))]
-    body = b"".join(word.to_bytes(4, "little") for word in words) + dice.randbytes(dice.choice((0, 0, 0, 1, 30)))
-    packet = bytes((0, dice.choice(OPCODES))) + len(body).to_bytes(2, "little") + dice.choice((0, 0xEF)).to_bytes(4, "little")
-    writes.insert(dice.randint(0, len(writes)), Write(encode(packet + body), dice.choice(GAPS_NS)))
+    body = _words(*words) + dice.randbytes(dice.choice((0, 0, 0, 1, 30)))
+    frame = _frame(dice.choice(OPCODES), body, dice.choice((0, 0xEF)))
+    writes.insert(dice.randint(0, len(writes)), Write(frame, dice.choice(GAPS_NS)))
+
+
+def new_transfer(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
+    """Write something to RAM or flash that was never recorded: plain, compressed, or code that is run; seldom without a flaw."""
+    begin, block, end = dice.choice(((0x05, 0x07, 0x06), (0x02, 0x03, 0x04), (0x10, 0x11, 0x12)))
+    image = dice.choice((dice.randbytes(dice.choice((1, 4, 300))), bytes(dice.choice((16, 0x1000, 0x9000))), _code(dice)))
+    stream = image
+    if begin == 0x10:
+        stream = zlib.compress(image, dice.choice((0, 9)))
+        stream = dice.choice((stream, stream, stream + b"\0", stream[: -dice.randint(1, 6)], stream[:-1] + b"\x55", stream[2:]))
+    size = dice.choice((64, 256, 0x400))
+    blocks = [stream[at : at + size] for at in range(0, min(len(stream), LONGEST // 2), size)] or [b""]
+    offset = dice.choice((0x4008_0400, 0x3FFE_8000)) if begin == 0x05 else dice.choice((0x1_0000, 0x1_0010, 0x3F_F000, 0x40_0000))
+    count = len(blocks) + dice.choice((0, 0, 0, 1, -1))
+    announced = (len(image) if begin == 0x10 else len(stream)) + dice.choice((0, 0, 0, 1, -1, 0x9000))
+    words = [announced, count, size, offset, *dice.choice(((), (), (0,), (1,)))]
+    frames = [_frame(begin, _words(*words))]
+    for number, payload in enumerate(blocks):
+        head = _words(len(payload), number + dice.choice((0,) * 9 + (1,)), 0, 0)
+        frames.append(_frame(block, head + payload, checksum(payload) ^ dice.choice((0,) * 9 + (1,))))
+    frames.append(_frame(end, _words(dice.choice((0, 0, 1)), offset)))
+    at = dice.randint(0, len(writes))
+    gap_ns = dice.choice((0, 5 * MS, 50 * MS))
+    writes[at:at] = [Write(frame, gap_ns) for frame in frames]
+
+
+def _words(*words: int) -> bytes:
+    return b"".join((word & 0xFFFF_FFFF).to_bytes(4, "little") for word in words)
+
+
+def _frame(opcode: int, body: bytes, check: int = 0) -> bytes:
+    return encode(bytes((0, opcode)) + (len(body) & 0xFFFF).to_bytes(2, "little") + check.to_bytes(4, "little") + body)
+
+
+def _code(dice: Random) -> bytes:
+    """Return something to run: ENTRY, and then noise of which most is instructions."""
+    return bytes.fromhex("364100") + dice.randbytes(dice.choice((5, 60, 200)))
 
 
 def sprinkler(special: bytes) -> Mutation:
@@ -216,7 +254,13 @@ ANYWHERE: tuple[Mutation, ...] = (
 )
 """Mutations that know nothing of a protocol."""
 
-SLIP: tuple[Mutation, ...] = (*ANYWHERE, sprinkler(SLIP_SPECIAL), edit_frame, edit_frame, edit_frame, new_frame, new_frame)
+SLIP: tuple[Mutation, ...] = (
+    *ANYWHERE,
+    sprinkler(SLIP_SPECIAL),
+    *(edit_frame, edit_frame, edit_frame),
+    *(new_frame, new_frame),
+    *(new_transfer, new_transfer),
+)
 """Mutations for the loaders."""
 
 

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from fuzz import mutator
 from fuzz.bounds import BrokenError, BudgetKernel
-from fuzz.link_corpus import GREETING, TELNET, TELNET_SPECIAL, Telnet, telnet_parts
+from fuzz.link_corpus import GREETING, TELNET, TELNET_SPECIAL, Telnet, option, telnet_parts
 from fuzz.mutator import Write, Writes
 from fuzz.target import Outcome
 from simulator.board.board import Device, HostBaud, HostBytes, HostClose, HostEvent, HostLines, HostOpen
@@ -66,10 +66,16 @@ class _Seat:
         return len(taken)
 
 
+def new_option(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
+    """Ask for something that was never recorded: any COM port option with any value."""
+    value = dice.choice((b"", bytes((dice.randrange(24),)), bytes(4), dice.randbytes(4), b"\xff" * 4, dice.randbytes(80)))
+    writes.insert(dice.randint(0, len(writes)), Write(option(dice.randrange(14), value), dice.choice(mutator.GAPS_NS)))
+
+
 class Rfc2217Target:
     """A serial port over telnet."""
 
-    MUTATIONS = (*mutator.ANYWHERE, mutator.sprinkler(TELNET_SPECIAL), mutator.sprinkler(TELNET_SPECIAL))
+    MUTATIONS = (*mutator.ANYWHERE, *[mutator.sprinkler(TELNET_SPECIAL)] * 2, *[new_option] * 3)
 
     def __init__(self) -> None:
         self._port = _Port()

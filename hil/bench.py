@@ -28,13 +28,13 @@ class Identity:
 
     Args:
         silicon: Package, revision and MAC address.
-        crystal: Its crystal.
+        crystal: Its crystal; ``None`` where a stub was running, which does not say.
         flash_size: Size of its flash in bytes.
         has_lines: Whether the port has DTR and RTS.
     """
 
     silicon: Silicon
-    crystal: Crystal
+    crystal: Crystal | None
     flash_size: int
     has_lines: bool
 

@@ -171,7 +171,8 @@ def open_region(bench: Bench, request: pytest.FixtureRequest) -> Iterator[bytes 
     if span is None or not {Action.READ, Action.WRITE} <= bench.board.allowed:
         yield None
         return
-    copy = rig.path.with_name(f"{rig.path.name}.saved") / f"{bench.board.name}-{span.start:x}-{span.size:x}.bin"
+    mac = bench.board.mac.replace(":", "")
+    copy = rig.path.with_name(f"{rig.path.name}.saved") / f"{mac}-{span.start:x}-{span.size:x}.bin"
     with ExitStack() as stack:
         data = None
         try:

@@ -8,6 +8,7 @@ and Ctrl-C does not interrupt it. The file goes once the flash is proven to hold
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -70,7 +71,8 @@ class Keeper:
         with _uninterrupted():
             try:
                 with self._connect() as flasher:
-                    flasher.write([Region(offset=span.start, data=data, name=self._copy.name)], force=True)
+                    if flasher.md5(span.start, span.size) != hashlib.md5(data, usedforsecurity=False).hexdigest():
+                        flasher.write([Region(offset=span.start, data=data, name=self._copy.name)], force=True)
             except Exception as error:
                 reason = error.message if isinstance(error, FlashcoreError) else str(error)
                 raise NotPutBackError(

@@ -16,7 +16,10 @@ def test_the_mac_address_is_the_one_in_the_rig(board: Bench) -> None:
 def test_the_crystal_is_the_one_of_the_preset(board: Bench) -> None:
     if board.board.is_recording:
         pytest.skip(f"{board.board.name}: the recording has a divider that fits no crystal (oracle, Limits)")
-    found, named = board.identity().crystal.nominal, board.board.preset.chip.crystal_mhz
+    crystal = board.identity().crystal
+    if crystal is None:
+        pytest.skip(f"{board.board.name}: a stub was running, which does not say")
+    found, named = crystal.nominal, board.board.preset.chip.crystal_mhz
     assert found == named
 
 

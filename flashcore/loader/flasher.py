@@ -211,8 +211,8 @@ class Flasher:
         first = writer.astray[0]
         digest = hashlib.md5(first.data, usedforsecurity=False).hexdigest()
         raise VerifyError(
-            f"what was sent for 0x{first.offset:x} ({first.name}) went to another address at first: a command was damaged on its "
-            "way; the regions are right now, but other parts of the flash may be overwritten",
+            f"what was sent for 0x{first.offset:x} ({first.name}) went to another address at first: a command was damaged on "
+            "its way; the regions are right now, but other parts of the flash may be overwritten",
             hint="write everything else that the flash should hold again, at a lower baud rate or over another cable",
             offset=first.offset,
             size=first.size,
@@ -296,8 +296,8 @@ class Flasher:
         if actual != expected:
             raise VerifyError(
                 f"flash from 0x{start:x} to 0x{start + length:x} is not blank, although it was erased",
-                hint="the command was damaged on its way and may have erased another part, or the flash chip is write-protected "
-                "or worn out: erase again, and write again what the flash should hold elsewhere",
+                hint="the command was damaged on its way and may have erased another part, or the flash chip is "
+                "write-protected or worn out: erase again, and write again what the flash should hold elsewhere",
                 offset=start,
                 size=length,
                 expected=expected,

@@ -219,14 +219,12 @@ class Target:
         Raises:
             DeadlineExceededError: No answer comes.
         """
-        if self._crystal is None:
-            for _ in range(2):
+        for _ in range(2):
+            if self._crystal is None or not self._crystal.is_plausible:
                 divider = self.loader.read_reg(self.chip.uart_clock_divider)
                 found = crystal(divider, self.session.port.baudrate)
-                if found.is_plausible:
-                    break
-            if found.is_plausible or not self.loader.is_stub:
-                self._crystal = found
+                if found.is_plausible or not self.loader.is_stub:
+                    self._crystal = found
         return self._crystal
 
     def jedec_id(self) -> int:

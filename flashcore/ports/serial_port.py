@@ -150,7 +150,7 @@ class SerialPort:
 
     def discard_input(self) -> None:
         """Forget everything received but not yet read."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, termios_error()):
             self._device.reset_input_buffer()
 
     def close(self) -> None:

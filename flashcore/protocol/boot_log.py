@@ -1,7 +1,8 @@
 """What a chip says on its serial line when it boots, and what that tells about its state.
 
 The ROM prints a date line, then ``rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)``, then either
-``waiting for download`` or the texts of a boot from flash. A flasher that finds such text where it expected a frame knows more than "noise".
+``waiting for download`` or the texts of a boot from flash. A flasher that finds such text where it expected a frame knows
+more than "noise".
 Source: oracle facts 1 and 2, ``rom_boot.json``.
 """
 

@@ -10,6 +10,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from simulator.flashers.adapter import Image, Task
 from simulator.scenario import Scenario
@@ -102,13 +103,10 @@ class Case:
         Raises:
             ValueError: They are not those of a case.
         """
-        match raw:
-            case {"job": {"images": [*images]}, "faults": [*faults], "accept": [*accept], **rest}:
-                return cls(
-                    job=Job(images=tuple(Image(**image) for image in images)),
-                    faults=tuple(faults),
-                    accept=tuple(accept),
-                    **rest,  # type: ignore[arg-type]
-                )
-            case _:
-                raise ValueError("these are not the fields of a case")
+        fields: dict[str, Any] = dict(raw)
+        try:
+            job = Job(images=tuple(Image(**image) for image in fields.pop("job")["images"]))
+            faults, accept = tuple(fields.pop("faults")), tuple(fields.pop("accept"))
+            return cls(job=job, faults=faults, accept=accept, **fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"these are not the fields of a case: {error}") from error

@@ -1,7 +1,8 @@
 """Making the cases of a campaign: one per preset, or count-then-sweep.
 
-A fault is an index, not a probability: a clean run counts the frames that go each way, then each kind of fault strikes each frame
-once. All points together are what coverage is measured against. Pairs of such faults are too many, so they are drawn by seed.
+A fault is an index, not a probability: a clean run counts the frames that go each way, then each kind of fault strikes each
+frame once. All points together are what coverage is measured against. Pairs of such faults are too many to try them all, so they
+are drawn by seed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ KINDS = MappingProxyType(
         "insert": "insert(data=55aa00)",
     }
 )
-"""What strikes each frame in a sweep. The delay is longer than the waits for an ordinary answer of all flashers measured (esptool
-5 waits 6 s for a data block); what is inserted is noise without a delimiter."""
+"""What strikes each frame in a sweep. The delay is longer than the waits for an ordinary answer of all flashers measured
+(esptool 5 waits 6 s for a data block); what is inserted is noise without a delimiter."""
 
 SMOKE_SIZE = 64 * 1024
 """Bytes that a case of the smoke suite writes: three blocks for a stub."""

@@ -1,7 +1,7 @@
 """Running cases through any executor, in shards that are worth sending to another process, with results as they come.
 
-A shard is plain data in and plain data out: an adapter, and the tasks for it. Verdicts are given here, from results that depend on
-the case alone, so they are the same for any number of processes. What is in the store already does not run again.
+A shard is plain data in and plain data out: an adapter, and the tasks for it. Verdicts are given here, from results that
+depend on the case alone, so they are the same for any number of processes. What is in the store already does not run again.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _shard(adapter: Adapter, tasks: Sequence[Task]) -> list[Result]:
     return list(adapter.run(tasks))
 
 
-def _cut(cases: Sequence[Case], size: int) -> list[Sequence[Case]]:
+def _cut(cases: list[Case], size: int) -> list[list[Case]]:
     return [cases[start : start + size] for start in range(0, len(cases), size)]
 
 

@@ -1,5 +1,5 @@
 """The ``espsim`` command."""
 
-from simulator.cli.main import main
+from simulator.cli.entry import main
 
 __all__ = ["main"]

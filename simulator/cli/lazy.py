@@ -6,13 +6,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {
-    "run": ("simulator.cli.run", "Run a flasher against a virtual board."),
-    "serve": ("simulator.cli.serve", "Offer virtual boards on serial ports until interrupted."),
-    "boards": ("simulator.cli.boards", "List the boards, or show one."),
-    "faults": ("simulator.cli.faults", "List the faults, or show one."),
-}
-"""Each command with the module that holds it, under the name ``command``, and its line in the overview."""
+from simulator.cli.overview import COMMANDS, render
 
 
 class LazyGroup(click.Group):
@@ -40,7 +34,6 @@ class LazyGroup(click.Group):
             ctx.fail(f"no such command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the overview without loading anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+    def get_help(self, ctx: click.Context) -> str:
+        """Return the overview without loading anything."""
+        return render().rstrip("\n")

@@ -19,11 +19,6 @@ def espsim() -> None:
     """A virtual ESP32 on a virtual board behind a virtual serial port, for testing whatever flashes it."""
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code."""
-    sys.exit(status_of(sys.argv[1:]))
-
-
 def status_of(arguments: list[str]) -> int:
     """Run the command line `arguments` and return the exit code; errors go to standard error."""
     try:

@@ -23,6 +23,8 @@ class FrameId:
         of_opcode: How many frames of this command there were so far, this one included.
         chosen: Whether the fault's trigger picked this frame; ``None`` until that is decided.
         struck: Whether the fault has struck here already.
+        passed: How many of its bytes have come so far.
+        data: Those bytes, where the fault needs them again.
     """
 
     opcode: int | None
@@ -30,6 +32,8 @@ class FrameId:
     of_opcode: int
     chosen: bool | None = None
     struck: bool = False
+    passed: int = 0
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

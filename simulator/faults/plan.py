@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from simulator.faults import model
-from simulator.faults.actions import effect
-from simulator.faults.frames import FrameFollower, FrameId
+from simulator.faults.actions import Effect, corrupt, effect, truncate
+from simulator.faults.frames import FrameFollower, FrameId, Part
 from simulator.faults.model import Fault, Where
 from simulator.faults.text import format as text_of
 from simulator.kernel import S
@@ -70,15 +70,44 @@ class ActiveFault:
     def _at_frames(self, chunk: Chunk, trigger: model.NthFrame | model.Every | model.Chance) -> Sequence[Chunk]:
         result: list[Chunk] = []
         for part in self._follower.follow(chunk):
-            frame = part.frame
-            if self._stalled or (frame is not None and frame.struck and isinstance(self.fault.what, model.Drop)):
+            if self._stalled:
                 continue
-            if frame is None or frame.struck or not self._chosen(frame, trigger):
+            if part.frame is None or not self._chosen(part.frame, trigger):
                 result.append(self._queued(part.chunk))
-                continue
-            frame.struck = True
-            result.extend(self._strike(part.chunk))
+            else:
+                result.extend(self._on_frame(part, part.frame))
         return result
+
+    def _on_frame(self, part: Part, frame: FrameId) -> Sequence[Chunk]:
+        """Do to one part what the fault does to its frame, which a chip may send in several chunks."""
+        chunk, before, struck = part.chunk, frame.passed, frame.struck
+        size = len(chunk.data)
+        frame.passed += size
+        frame.struck = True
+        match self.fault.what:
+            case model.Corrupt(mask, int(at)) if not struck:
+                index = at - before if at >= 0 else size + at if part.last else -1
+                frame.struck = 0 <= index < size
+                return self._strike(chunk, lambda hit: [corrupt(hit, mask, index)]) if frame.struck else (self._queued(chunk),)
+            case model.Truncate(keep, delimiter) if not struck:
+                frame.struck = before + size > keep
+                cut = keep - before
+                return (
+                    self._strike(chunk, lambda hit: [truncate(hit, cut, delimiter)]) if frame.struck else (self._queued(chunk),)
+                )
+            case model.Truncate(_, delimiter):
+                return (self._queued(truncate(chunk, 0, delimiter)),)
+            case model.Duplicate():
+                frame.data += chunk.data
+                if not part.last:
+                    return (self._queued(chunk),)
+                return self._strike(chunk, lambda hit: [hit, hit.with_data(frame.data).delayed(size * hit.byte_ns)])
+            case model.Drop() if struck:
+                return ()
+            case _ if struck:
+                return (self._queued(chunk),)
+            case _:
+                return self._strike(chunk)
 
     def _chosen(self, frame: FrameId, trigger: model.NthFrame | model.Every | model.Chance) -> bool:
         if frame.chosen is None and frame.opcode is not None:
@@ -97,11 +126,11 @@ class ActiveFault:
             case model.Chance(probability):
                 return self._dice.chance(probability)
 
-    def _strike(self, chunk: Chunk) -> Sequence[Chunk]:
+    def _strike(self, chunk: Chunk, how: Effect | None = None) -> Sequence[Chunk]:
         chunk = self._queued(chunk)
         if self.fault.times and self.fired >= self.fault.times:
             return (chunk,)
-        result = self._effect(chunk)
+        result = (how or self._effect)(chunk)
         if len(result) == 1 and result[0] is chunk:
             return result
         self.fired += 1

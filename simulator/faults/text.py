@@ -56,6 +56,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "opcode": (0, 0xFF),
     "at": (-(1 << 20), 1 << 20),
 }
+_FRACTIONS = ("probability", "seconds", "gap_ms")
+"""What need not be a whole number."""
 
 
 def parse(text: str) -> Fault:
@@ -176,6 +178,8 @@ def _value(key: str, text: str, whole: str) -> _Value:
         except ValueError:
             hint = nearest(text.upper(), list(Opcode.__members__)) if key == "opcode" else ""
             raise PlanError(f"fault {whole!r}: {key} must be a number, not {text!r}", hint=hint) from None
+    if isinstance(number, float) and key not in _FRACTIONS:
+        raise PlanError(f"fault {whole!r}: {key} must be a whole number, not {text!r}")
     low, high = _RANGES.get(key, (float("-inf"), float("inf")))
     if not low <= number <= high:
         raise PlanError(f"fault {whole!r}: {key} must lie between {low:g} and {high:g}, not {text}")

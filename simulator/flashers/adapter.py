@@ -1,4 +1,4 @@
-"""The seam between a campaign and a flasher: a task goes in, a result comes out, and how it is done is the adapter's own affair.
+"""The seam between a campaign and a flasher: a task goes in, a result comes out, and the adapter knows how it is done.
 
 All of it is plain data that travels to other processes as JSON. What a flasher says of itself (exit status, messages) is kept
 apart from the evidence, which comes from the world that it worked on: the flash array, the clock, the faults that struck.
@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from simulator.flashers.job import FaultOutcome
 from simulator.scenario import Scenario
@@ -147,12 +147,13 @@ class Result:
         Raises:
             ValueError: They are not those of a result.
         """
-        match raw:
-            case {"evidence": {"faults": [*faults], "gaps": [*gaps], **figures}, **rest}:
-                evidence = Evidence(faults=tuple(FaultOutcome(**item) for item in faults), gaps=tuple(gaps), **figures)
-                return cls(evidence=evidence, **rest)  # type: ignore[arg-type]
-            case _:
-                raise ValueError("these are not the fields of a result")
+        fields: dict[str, Any] = dict(raw)
+        try:
+            shown = dict(fields.pop("evidence"))
+            faults = tuple(FaultOutcome(**item) for item in shown.pop("faults"))
+            return cls(evidence=Evidence(**{**shown, "faults": faults, "gaps": tuple(shown["gaps"])}), **fields)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"these are not the fields of a result: {error}") from error
 
 
 NOTHING = Evidence(virtual_s=0.0, holds=False, astray=False)

@@ -70,7 +70,7 @@ def environment(
         FlasherEnvironmentError: The index of packages cannot be reached, there is no such release, or making it fails.
     """
     say = progress or _silent
-    folder = cache.absolute() / f"{package}-{release}"
+    folder = cache.resolve() / f"{package}-{release}"
     python = folder / "bin" / "python"
     wanted = {package: release, "python": sys.version.split()[0], "folder": str(folder)}
     requirements = [f"{package}=={release}", *instead]

@@ -1,4 +1,4 @@
-"""esptool of any release as a flasher among others: unmodified, in virtual time, in an interpreter of its own for each shard."""
+"""esptool of any release as a flasher among others: unmodified, in virtual time, an interpreter for each shard."""
 
 from __future__ import annotations
 

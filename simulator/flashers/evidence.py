@@ -8,7 +8,7 @@ and lets a session of flashcore's ROM loader try to flash the board: a board on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flashcore.errors import FlashcoreError
 from flashcore.port import NS_PER_S, ns
@@ -106,7 +106,8 @@ class Watch:
                 raise VirtualHang(f"no end after {self._limit_ns / NS_PER_S:g} virtual seconds")
             advance(to_ns)
 
-        device.advance, device.submit = bounded, _contained(device.submit)  # type: ignore[method-assign]
+        changed: Any = device
+        changed.advance, changed.submit = bounded, _contained(device.submit)
 
 
 class _FrameCounter:

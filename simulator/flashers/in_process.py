@@ -1,7 +1,7 @@
 """Running a flasher that is a function in this process: it gets an open port on a world, and returns, raises, or hangs.
 
-What a command line would make of it is made of it here: an error of flashcore's tree becomes its exit code and its code with its
-message, any other exception a traceback and exit status 1.
+What a command line would make of it is made of it here: an error of flashcore's tree becomes its exit code and its code
+with its message, any other exception a traceback and exit status 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The first file that runs in the interpreter of a Python flasher that gets many tasks: one warm process, a forked child per task.
+"""The first file in the interpreter of a Python flasher that gets many tasks: one warm process, a forked child per task.
 
 Run by path as ``python shard_worker.py JOB``, in an environment that knows nothing of this project. Our packages become
 importable, the clocks virtual and the flasher is imported, once. Then each task is carried out in a child: a copy of the warm

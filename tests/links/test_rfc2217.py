@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -179,7 +180,7 @@ def test_any_data_passes_however_it_is_cut(data: bytes, cuts: Sequence[int]) -> 
     session = Session()
     text = escaped(data)
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         session.tell(text[start:end])
     assert session.heard == data
 

@@ -107,6 +107,11 @@ def test_a_vanished_port_is_lost(port: SerialPort, pty: Pty) -> None:
         port.read(10, soon(port))
 
 
+def test_a_vanished_port_has_nothing_to_discard(port: SerialPort, pty: Pty) -> None:
+    os.close(pty.master)
+    port.discard_input()
+
+
 def test_a_port_that_does_not_exist_is_not_found() -> None:
     with pytest.raises(PortNotFoundError, match="there is no port /dev/no-such-port"):
         open_port("/dev/no-such-port")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import session, sessions, startup, workload
+from benchmarks import realtime, session, sessions, startup, workload
 from benchmarks.measure import Row, Table, at_least, at_most, compare, in_turn, lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,15 @@ def test_session_writes_compressed_and_plain() -> None:
 
 def test_sessions_run_on_a_board_of_their_own_each() -> None:
     assert well_formed(sessions.measure(sessions.Setup(sessions=2, rounds=1)), 1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the CPU time of another process so exactly")
+def test_realtime_judges_boards_by_their_flash() -> None:
+    pytest.importorskip("esptool")
+    python = Path(sys.executable)
+    setup = realtime.Setup(python=python, size=8192, links=("tcp",), rounds=1, boards=4, clients=2, image=4096)
+    assert well_formed(realtime.measure(setup), 4)
 
 
 def test_startup_starts_both_command_lines() -> None:
@@ -101,4 +110,4 @@ def test_an_unknown_benchmark_is_refused_with_the_known_ones() -> None:
     )
     assert done.returncode == 2
     assert "codek" in done.stderr
-    assert "codec, session, sessions, startup" in done.stderr
+    assert "codec, realtime, session, sessions, startup" in done.stderr

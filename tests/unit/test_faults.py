@@ -81,6 +81,9 @@ def test_text_form_and_value_are_inverse(fault: Fault) -> None:
         ("h2d:always:drap", "unknown action 'drap'"),
         ("h2d:nth_frame(MEM_DATUM,3):drop", "opcode must be a number"),
         ("h2d:nth_frame(MEM_DATA,0):drop", "n must lie between 1"),
+        ("h2d:nth_frame(SYNC):drop", "n must be a number"),
+        ("h2d:nth_frame(2.5):drop", "n must be a whole number"),
+        ("h2d:always:corrupt(mask=1.5)", "mask must be a whole number"),
         ("h2d:chance(1.5):drop", "probability must lie between 0 and 1"),
         ("h2d:always:corrupt(colour=3)", "takes no argument"),
         ("h2d:always:insert(data=xyz)", "hexadecimal"),
@@ -100,6 +103,10 @@ def test_any_text_at_all_gives_a_fault_or_one_error(text: str) -> None:
         parse(text)
     except PlanError as error:
         assert error.message  # noqa: PT017 - the point is that it says something
+
+
+def test_nth_frame_with_one_number_counts_all_frames_however_many() -> None:
+    assert parse("h2d:nth_frame(364):drop").when == model.NthFrame(None, 364)
 
 
 def test_nth_frame_counts_frames_of_its_command_only() -> None:
@@ -224,3 +231,38 @@ def test_a_bad_preset_file_gives_one_error_with_the_field(text: str, says: str) 
     with pytest.raises(PlanError) as caught:
         parse_preset(text, source="x.toml")
     assert says in caught.value.message
+
+
+PIECES = (bytes.fromhex("c0011312000000000000"), bytes(range(1, 17)), bytes.fromhex("0000c0"))
+"""An answer as the legacy stub sends it: in several pieces, one behind the other."""
+
+
+@pytest.mark.parametrize(
+    ("what", "arrives"),
+    [
+        ("corrupt(mask=0x80,at=12)", b"".join(PIECES)[:12] + b"\x83" + b"".join(PIECES)[13:]),
+        ("corrupt(mask=0x80,at=-2)", b"".join(PIECES)[:-2] + b"\x80\xc0"),
+        ("truncate(keep=6)", b"".join(PIECES)[:6] + b"\xc0"),
+        ("truncate(keep=12,delimiter=false)", b"".join(PIECES)[:12]),
+        ("duplicate", 2 * b"".join(PIECES)),
+        ("drop", b""),
+        ("insert(data=aa)", b"\xaa" + b"".join(PIECES)),
+    ],
+)
+def test_a_frame_in_several_pieces_is_one_frame(what: str, arrives: bytes) -> None:
+    fault = active(f"d2h:nth_frame(any,1):{what}")
+    sent, start = [], 0
+    for piece in PIECES:
+        sent += fault(Chunk(piece, start, 10, 115200))
+        start += 10 * len(piece)
+    assert b"".join(chunk.data for chunk in sent) == arrives
+    assert fault.fired == 1
+    assert [later.start_ns >= earlier.end_ns for earlier, later in zip(sent, sent[1:], strict=False)] == [True] * (
+        len(sent) - 1
+    )
+
+
+def test_a_place_behind_the_end_of_a_frame_is_not_hit_and_not_counted() -> None:
+    fault = active("d2h:nth_frame(any,1):corrupt(mask=0x80,at=40)")
+    assert b"".join(chunk.data for piece in PIECES for chunk in fault(Chunk(piece, 0, 0, 115200))) == b"".join(PIECES)
+    assert fault.fired == 0

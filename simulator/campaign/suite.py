@@ -1,0 +1,96 @@
+"""What the command line asks for, turned into cases: a suite, or faults given one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum, unique
+
+from simulator.campaign import generate
+from simulator.campaign.case import DEFAULT_BOARD, Case, Job
+from simulator.faults import presets
+from simulator.faults.text import parse
+from simulator.flashers.adapter import Evidence
+
+
+@unique
+class Suite(StrEnum):
+    """Which cases there are."""
+
+    SMOKE = "smoke"
+    """One per fault preset."""
+    SWEEP = "sweep"
+    """Each kind of fault at each frame, each way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be run for each flasher.
+
+    Args:
+        suite: Which cases.
+        faults: These faults together as the only case, instead of a suite.
+        board: Name of the board preset.
+        seed: The runs' only randomness.
+        size: Bytes to write; by default what the suite is made for.
+        pairs: In a sweep, how many pairs of faults besides.
+        limit: Most cases for a flasher, spread evenly; all by default.
+    """
+
+    suite: Suite = Suite.SMOKE
+    faults: tuple[str, ...] = ()
+    board: str = DEFAULT_BOARD
+    seed: int = 0
+    size: int | None = None
+    pairs: int = 0
+    limit: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What reports call the suite."""
+        return "faults" if self.faults else self.suite.value
+
+    def clean(self, flasher: str) -> Case:
+        """Return the run without faults of `flasher`."""
+        usual = generate.SWEEP_SIZE if self.suite is Suite.SWEEP and not self.faults else generate.SMOKE_SIZE
+        job = Job.of_size(self.size or usual, self.seed)
+        return generate.clean(flasher, suite=self.name, board=self.board, seed=self.seed, job=job)
+
+    def points(self, flasher: str, counted: Evidence) -> list[Case]:
+        """Return all the cases of `flasher`, before any limit.
+
+        Args:
+            flasher: Its name.
+            counted: What its run without faults showed.
+
+        Raises:
+            PlanError: A fault is unknown or malformed.
+        """
+        base = self.clean(flasher)
+        if self.faults:
+            return [_together(base, self.faults)]
+        match self.suite:
+            case Suite.SMOKE:
+                return generate.smoke(base)
+            case Suite.SWEEP:
+                singles = generate.sweep(base, counted)
+                return singles + generate.pairs(singles, self.pairs, self.seed)
+
+    def cases(self, flasher: str, counted: Evidence) -> list[Case]:
+        """Return the cases of `flasher` that are to run; see `points`."""
+        return generate.spread(self.points(flasher, counted), self.limit)
+
+
+def _together(base: Case, faults: tuple[str, ...]) -> Case:
+    """Return the case in which all of `faults` are planned; any one that is permanent makes it so."""
+    rows = [presets.preset(name) for name in faults if ":" not in name]
+    lasting = any(not row.transient for row in rows) or any(not parse(text).transient for text in faults if ":" in text)
+    accept = tuple(pattern for row in rows for pattern in row.accept)
+    # With several faults, or one that has no accepted diagnoses, nobody can say which of them is to be named.
+    named = len(faults) == len(rows) == 1
+    return replace(
+        base,
+        preset=faults[0] if named else "faults",
+        faults=faults,
+        transient=not lasting,
+        accept=accept if named else (),
+    )

@@ -1,0 +1,174 @@
+"""Campaigns on virtual boards: broken flashers get their bad verdict, flashcore its good one, the same in every way of running."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from flashcore.errors import ScenarioError
+from simulator.campaign import Record, Verdict
+from simulator.campaign.run import InTurn, processes, run, run_clean
+from simulator.campaign.shrink import by_running, shrink
+from simulator.campaign.store import Store
+from simulator.campaign.suite import Order, Suite
+from simulator.flashers.adapter import Adapter, Image, Result, Task
+from simulator.flashers.flashcore import FlashcoreAdapter
+from simulator.flashers.in_process import Session
+from simulator.scenario import Scenario
+from tests.model import broken_flashers as broken
+from tests.model.broken_flashers import Broken
+
+SIZE = 12 * 1024
+UNSEEN = ("h2d:nth_frame(FLASH_DATA,2):corrupt(mask=0x01,at=100)", "h2d:nth_frame(FLASH_DATA,2):corrupt(mask=0x01,at=101)")
+"""Two bits of one block flip so that its checksum stays right: only a digest of the whole shows it."""
+
+
+def score(adapter: Adapter, *faults: str, clean_s: float = 3.0) -> Record:
+    """Run one case and return its record."""
+    (case,) = Order(faults=faults or ("d2h:nth_frame(SYNC,1):duplicate",), size=SIZE).cases("broken", _NO_COUNT)
+    (record,) = run([case], {"broken": adapter}, {"broken": clean_s}, InTurn())
+    return record
+
+
+_NO_COUNT = run_clean(
+    [Order(size=SIZE).clean("broken")], {"broken": Broken(session=broken.honest)}, InTurn()
+)[0].result.evidence
+
+
+@pytest.mark.parametrize(
+    ("session", "faults", "verdict"),
+    [
+        (broken.honest, (), Verdict.RECOVERED),
+        (broken.honest, UNSEEN, Verdict.RECOVERED),
+        (broken.honest, ("silent-line",), Verdict.FAILED_CLEAN),
+        (broken.claims_success_early, (), Verdict.FALSE_SUCCESS),
+        (broken.claims_success_without_a_look, (), Verdict.FALSE_SUCCESS),
+        (broken.claims_success_without_a_look, ("wrong-port-gps",), Verdict.FALSE_SUCCESS),
+        (broken.skips_a_block, (), Verdict.FALSE_SUCCESS),
+        (broken.ignores_md5, (), Verdict.RECOVERED),
+        (broken.ignores_md5, UNSEEN, Verdict.FALSE_SUCCESS),
+        (broken.writes_at_the_wrong_offset, (), Verdict.FALSE_SUCCESS),
+        (broken.writes_at_the_wrong_offset_too, (), Verdict.FALSE_SUCCESS),
+        (broken.hangs, (), Verdict.HUNG),
+        (broken.waits_without_end, (), Verdict.HUNG),
+        (broken.dawdles, (), Verdict.HUNG),
+        (broken.misdiagnoses, ("silent-line",), Verdict.FAILED_MISDIAGNOSED),
+        (broken.crashes, (), Verdict.CRASHED),
+        (broken.burns_a_fuse, (), Verdict.BRICKED),
+        (broken.leaves_the_port_open_in_reset, ("d2h:nth_byte(1):drop",), Verdict.FAILED_CLEAN),
+        (broken.honest, ("d2h:nth_frame(FLASH_DEFL_DATA,1000):drop",), Verdict.NOT_EXERCISED),
+    ],
+)
+def test_a_flasher_gets_the_verdict_that_it_deserves(session: Session, faults: tuple[str, ...], verdict: Verdict) -> None:
+    record = score(Broken(session=session), *faults)
+    assert record.judgement.verdict is verdict, record
+
+
+def test_a_run_without_faults_is_judged_too() -> None:
+    order, adapters = Order(size=SIZE), {"broken": Broken(session=broken.skips_a_block)}
+    (record,) = run_clean([order.clean("broken")], adapters, InTurn())
+    assert (record.case.preset, record.judgement.verdict) == ("clean", Verdict.FALSE_SUCCESS)
+
+
+def test_a_board_that_nobody_can_flash_was_not_bricked_by_the_flasher() -> None:
+    task = Task(scenario=Scenario(board="esp32-no-download"), images=(Image(offset=0x10000, size=4096),))
+    (result,) = FlashcoreAdapter().run([task])
+    assert (result.status, result.evidence.recoverable) == (4, None)
+
+
+def test_a_failure_of_the_simulator_does_not_count_against_the_flasher(monkeypatch: pytest.MonkeyPatch) -> None:
+    from simulator.chip.rom import loader
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("gap")
+
+    name = next(name for name in vars(loader.RomLoader) if name in ("receive", "on_bytes", "feed"))
+    monkeypatch.setattr(loader.RomLoader, name, fail)
+    record = score(Broken(session=broken.honest))
+    assert record.judgement.verdict is Verdict.MODEL_GAP
+    assert "RuntimeError: gap" in record.judgement.reason
+
+
+def test_a_world_that_cannot_be_built_is_an_error_of_the_order() -> None:
+    with pytest.raises(ScenarioError, match="no board 'nothing'"):
+        run_clean([Order(board="nothing").clean("flashcore")], {"flashcore": FlashcoreAdapter()}, InTurn())
+
+
+# --- flashcore, swept ------------------------------------------------------------------------------------------------
+
+ADAPTERS: dict[str, Adapter] = {"flashcore": FlashcoreAdapter(use_stub=False)}
+SWEEP = Order(suite=Suite.SWEEP, size=4096, pairs=10)
+
+
+@pytest.fixture(scope="module")
+def clean() -> Record:
+    return run_clean([SWEEP.clean("flashcore")], ADAPTERS, InTurn())[0]
+
+
+def swept(clean: Record, *, limit: int, jobs: int = 1, store: Store | None = None) -> list[Record]:
+    order = dataclasses.replace(SWEEP, limit=limit)
+    cases = order.cases("flashcore", clean.result.evidence)
+    clean_s = {"flashcore": clean.result.evidence.virtual_s}
+    with processes(jobs) as executor:
+        found = {record.case.id: record for record in run(cases, ADAPTERS, clean_s, executor, store=store)}
+    return [found[case.id] for case in cases]
+
+
+def test_a_fault_at_any_frame_is_survived_and_each_one_strikes(clean: Record) -> None:
+    records = swept(clean, limit=150)
+    assert len(records) == 150
+    assert [record.case.faults for record in records if record.judgement.verdict is not Verdict.RECOVERED] == []
+    assert all(record.result.evidence.exercised for record in records)
+
+
+def test_results_are_the_same_for_any_number_of_processes(clean: Record) -> None:
+    assert swept(clean, limit=90) == swept(clean, limit=90, jobs=2)
+
+
+def test_the_last_frame_counted_is_the_last_that_can_be_struck(clean: Record) -> None:
+    evidence = clean.result.evidence
+    for place, count in (("h2d", evidence.frames_to_device), ("d2h", evidence.frames_to_host)):
+        fired = [score(ADAPTERS["flashcore"], f"{place}:nth_frame(any,{n}):duplicate").result.evidence for n in (count + 40,)]
+        assert count > 10
+        assert [item.fired for item in fired] == [0]
+
+
+def test_an_interrupted_campaign_goes_on_where_it_was(clean: Record, tmp_path: Path) -> None:
+    cases = dataclasses.replace(SWEEP, limit=100).cases("flashcore", clean.result.evidence)
+    clean_s = {"flashcore": clean.result.evidence.virtual_s}
+    path = tmp_path / "results.jsonl"
+    store = Store(path)
+    some = run(cases, ADAPTERS, clean_s, InTurn(), store=store, width=1)
+    next(some)
+    some.close()  # type: ignore[attr-defined]
+    store.close()
+    kept = len(path.read_text().splitlines())
+    assert 1 <= kept <= FlashcoreAdapter().shard
+
+    asked: list[Task] = []
+
+    class Counting:
+        name, version, shard = "flashcore", FlashcoreAdapter().version, 1000
+
+        def run(self, tasks: list[Task]) -> list[Result]:
+            asked.extend(tasks)
+            return list(ADAPTERS["flashcore"].run(tasks))
+
+    store = Store(path)
+    again = list(run(cases, {"flashcore": Counting()}, clean_s, InTurn(), store=store))  # type: ignore[dict-item]
+    store.close()
+    assert len(asked) == 100 - kept
+    assert sorted(record.case.id for record in again) == sorted(case.id for case in cases)
+
+
+def test_a_failing_plan_is_reduced_to_the_faults_that_make_it_fail() -> None:
+    harmless = ("d2h:nth_frame(SYNC,1):duplicate", "d2h:nth_frame(READ_REG,3):duplicate", "d2h:nth_frame(FLASH_DATA,4):duplicate")
+    adapter = Broken(session=broken.ignores_md5)
+    record = score(adapter, harmless[0], UNSEEN[0], *harmless[1:], UNSEEN[1])
+    assert record.judgement.verdict is Verdict.FALSE_SUCCESS
+    smallest = shrink(record.case, Verdict.FALSE_SUCCESS, by_running(adapter, record.clean_s))
+    assert set(smallest.faults) < set(record.case.faults)
+    assert len(smallest.faults) == 1
+    assert smallest.faults[0] in UNSEEN

@@ -1,0 +1,320 @@
+"""The parts of a campaign that need no world: what a case is, which cases there are, and how a result is judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from flashcore.errors import PlanError, ScenarioError
+from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
+from simulator.campaign.case import CLEAN
+from simulator.campaign.generate import KINDS, pairs, smoke, spread, sweep
+from simulator.campaign.oracle import GRACE_S, SLOWER, diagnosis_in
+from simulator.campaign.report import coverage, rows, to_json, worst_first
+from simulator.campaign.shrink import shrink
+from simulator.campaign.store import Store, read
+from simulator.campaign.suite import Order, Suite
+from simulator.faults import presets
+from simulator.faults.presets.reader import parse_preset
+from simulator.faults.text import parse
+from simulator.flashers.adapter import Evidence, Image, Result, Task
+from simulator.flashers.job import FaultOutcome
+from simulator.flashers.known import adapter
+from simulator.scenario import Scenario
+
+BASE = Case(flasher="flashcore", suite="smoke", preset=CLEAN, job=Job.of_size(4096))
+FAULTY = dataclasses.replace(BASE, preset="x", faults=("d2h:always:drop",), accept=("not one byte", r"\bsilent\b"))
+GOOD = Evidence(virtual_s=4.0, holds=True, astray=False)
+BAD = Evidence(virtual_s=4.0, holds=False, astray=False, recoverable=True)
+CLEAN_S = 4.0
+
+
+def result(evidence: Evidence, status: int = 0, messages: str = "", **others: object) -> Result:
+    return dataclasses.replace(Result(status=status, messages=messages, evidence=evidence), **others)  # type: ignore[arg-type]
+
+
+def struck(evidence: Evidence, *exercised: bool) -> Evidence:
+    faults = tuple(FaultOutcome(name=f"fault {number}", fired=int(did), exercised=did) for number, did in enumerate(exercised))
+    return dataclasses.replace(evidence, faults=faults)
+
+
+# --- cases ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_id_of_a_case_depends_on_everything_in_it() -> None:
+    others = [
+        dataclasses.replace(BASE, **change)
+        for change in (
+            {"flasher": "esptool"},
+            {"suite": "sweep"},
+            {"preset": "x"},
+            {"board": "ttgo-lora32-v1"},
+            {"seed": 1},
+            {"faults": ("d2h:always:drop",)},
+            {"job": Job.of_size(4096, seed=1)},
+            {"transient": False},
+            {"accept": ("x",)},
+        )
+    ]
+    assert len(dataclasses.fields(Case)) == len(others)
+    assert len({case.id for case in (BASE, *others)}) == 1 + len(others)
+
+
+def test_the_id_of_a_case_is_the_same_on_every_machine() -> None:
+    assert BASE.id == "2cebb166d6719959"
+
+
+def test_a_case_comes_back_from_json_as_it_was() -> None:
+    assert Case.from_fields(json.loads(json.dumps(FAULTY.to_fields()))) == FAULTY
+    with pytest.raises(ValueError, match="not the fields of a case"):
+        Case.from_fields({"flasher": "x"})
+
+
+def test_task_and_result_come_back_from_json_as_they_were() -> None:
+    task = Task(scenario=Scenario(faults=("silent-line",)), images=(Image(offset=0, size=4096, seed=3),), limit_s=7.5)
+    assert Task.from_json(task.to_json()) == task
+    found = result(struck(BAD, True, False), 2, "no\n", hung=True, problem="p")
+    assert Result.from_json(found.to_json()) == found
+    with pytest.raises(ValueError, match="not the fields of a result"):
+        Result.from_json('{"status": 0}')
+
+
+def test_an_image_depends_on_its_seed_and_a_shorter_one_is_its_beginning() -> None:
+    whole = Image(offset=0, size=10_001, seed=1).data()
+    assert len(whole) == 10_001
+    assert Image(offset=4096, size=3000, seed=1).data() == whole[:3000]
+    assert Image(offset=0, size=10_001, seed=2).data() != whole
+
+
+def test_the_command_that_repeats_a_case_names_all_that_makes_it() -> None:
+    case = dataclasses.replace(FAULTY, seed=3, faults=("d2h:nth_frame(any,2):drop", "silent-line"))
+    assert case.repeat() == (
+        "espsim score flashcore --board esp32-devkitc --seed 3 --size 4096 "
+        "--fault 'd2h:nth_frame(any,2):drop' --fault silent-line"
+    )
+
+
+# --- which cases -----------------------------------------------------------------------------------------------------
+
+
+def test_smoke_has_one_case_per_preset_with_its_expectation_and_its_accepted_diagnoses() -> None:
+    cases = smoke(BASE)
+    assert [case.faults for case in cases] == [(name,) for name in presets.names()]
+    for case in cases:
+        row = presets.preset(case.preset)
+        assert (case.transient, case.accept) == (row.transient, row.accept)
+
+
+def test_a_sweep_has_each_kind_of_fault_once_at_each_frame_each_way() -> None:
+    cases = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=3, frames_to_host=2))
+    assert len(cases) == len(KINDS) * 5 == len({case.id for case in cases})
+    texts = {text for case in cases for text in case.faults}
+    assert {f"h2d:nth_frame(any,{n}):drop" for n in (1, 2, 3)} == {t for t in texts if t.startswith("h2d") and t.endswith("drop")}
+    assert {f"d2h:nth_frame(any,{n}):drop" for n in (1, 2)} == {t for t in texts if t.startswith("d2h") and t.endswith("drop")}
+    assert all(parse(text).times == 1 and parse(text).transient for text in texts)
+
+
+def test_pairs_are_two_different_faults_each_drawn_by_seed_and_never_twice() -> None:
+    singles = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=2))
+    drawn = pairs(singles, 20, seed=5)
+    assert [case.id for case in drawn] == [case.id for case in pairs(singles, 20, seed=5)]
+    assert [case.id for case in drawn] != [case.id for case in pairs(singles, 20, seed=6)]
+    assert len({case.faults for case in drawn}) == 20
+    assert all(len(set(case.faults)) == 2 for case in drawn)
+
+
+def test_there_are_no_more_pairs_than_there_can_be() -> None:
+    singles = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=1))[:3]
+    assert len({case.faults for case in pairs(singles, 100, seed=1)}) == 3
+    assert pairs(singles[:1], 5, seed=1) == []
+
+
+def test_a_limit_spreads_the_cases_evenly() -> None:
+    cases = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=10))
+    assert spread(cases, None) == spread(cases, 1000) == cases
+    assert spread(cases, 3) == [cases[0], cases[20], cases[40]]
+
+
+def test_a_fault_preset_given_by_name_is_judged_as_in_the_suite() -> None:
+    (case,) = Order(faults=("silent-line",)).cases("flashcore", GOOD)
+    row = presets.preset("silent-line")
+    assert (case.preset, case.faults, case.transient, case.accept) == ("silent-line", ("silent-line",), False, row.accept)
+
+
+@pytest.mark.parametrize(
+    ("faults", "transient"),
+    [
+        (("d2h:every(2):drop", "h2d:every(3):drop"), True),
+        (("d2h:every(2):drop", "h2d:always:drop:permanent"), False),
+        (("d2h:every(2):drop", "silent-line"), False),
+    ],
+)
+def test_faults_given_together_are_one_case_and_permanent_if_one_of_them_is(faults: tuple[str, ...], transient: bool) -> None:
+    (case,) = Order(suite=Suite.SWEEP, faults=faults).cases("flashcore", GOOD)
+    assert (case.faults, case.transient, case.accept) == (faults, transient, ())
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+TOO_LATE = SLOWER * CLEAN_S + GRACE_S + 1
+
+RULES = [
+    ("right in time", result(struck(GOOD, True)), Verdict.RECOVERED),
+    ("right too late", result(struck(dataclasses.replace(GOOD, virtual_s=TOO_LATE), True)), Verdict.HUNG),
+    ("says so, is not", result(struck(BAD, True)), Verdict.FALSE_SUCCESS),
+    ("says so, wrote elsewhere too", result(struck(dataclasses.replace(GOOD, astray=True), True)), Verdict.FALSE_SUCCESS),
+    ("says so before the fault struck", result(struck(BAD, False)), Verdict.FALSE_SUCCESS),
+    ("nothing struck", result(struck(GOOD, False)), Verdict.NOT_EXERCISED),
+    ("one of two struck", result(struck(GOOD, True, False)), Verdict.NOT_EXERCISED),
+    ("nothing struck, failed", result(struck(BAD, False), 2, "not one byte"), Verdict.NOT_EXERCISED),
+    ("right diagnosis", result(struck(BAD, True), 2, "Error: NOT ONE\n   byte came"), Verdict.FAILED_CLEAN),
+    ("wrong diagnosis", result(struck(BAD, True), 2, "the flash is worn out; silently"), Verdict.FAILED_MISDIAGNOSED),
+    ("no word", result(struck(BAD, True), 2), Verdict.FAILED_MISDIAGNOSED),
+    ("failed, though the flash is right", result(struck(GOOD, True), 2, "silent"), Verdict.FAILED_CLEAN),
+    ("failed too late", result(struck(dataclasses.replace(BAD, virtual_s=TOO_LATE), True), 2, "silent"), Verdict.HUNG),
+    ("traceback", result(struck(BAD, True), 1, "silent", traceback=True), Verdict.CRASHED),
+    ("ended in a wait", result(struck(BAD, True), 124, "silent", hung=True), Verdict.HUNG),
+    (
+        "bricked, in a traceback",
+        result(struck(dataclasses.replace(BAD, recoverable=False), True), 1, traceback=True),
+        Verdict.BRICKED,
+    ),
+    ("model gap", result(struck(dataclasses.replace(BAD, gaps=("opcode 0xd9",)), True)), Verdict.MODEL_GAP),
+    ("our own failure", result(BAD, 70, problem="it broke"), Verdict.MODEL_GAP),
+]
+
+
+@pytest.mark.parametrize(("found", "verdict"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES])
+def test_the_verdict(found: Result, verdict: Verdict) -> None:
+    assert judge(FAULTY, found, CLEAN_S).verdict is verdict
+
+
+def test_every_verdict_is_given_by_some_rule() -> None:
+    assert {verdict for _, _, verdict in RULES} == set(Verdict)
+
+
+def test_where_no_diagnosis_is_asked_for_any_will_do() -> None:
+    case = dataclasses.replace(FAULTY, accept=())
+    assert judge(case, result(struck(BAD, True), 2, "no idea"), CLEAN_S).verdict is Verdict.FAILED_CLEAN
+
+
+def test_a_false_success_is_the_worst_and_the_two_that_show_nothing_are_not_bad() -> None:
+    assert max(Verdict, key=lambda verdict: verdict.badness) is Verdict.FALSE_SUCCESS
+    assert {verdict for verdict in Verdict if not verdict.is_bad} == {
+        Verdict.RECOVERED,
+        Verdict.FAILED_CLEAN,
+        Verdict.NOT_EXERCISED,
+        Verdict.MODEL_GAP,
+    }
+
+
+@pytest.mark.parametrize(
+    ("messages", "diagnosis"),
+    [
+        ("Connecting...\n\nA fatal error occurred: No serial data.\nFor troubleshooting see x\n", "No serial data."),
+        ("ERROR: A fatal error occurred: No more data\n", "No more data"),
+        ("port.lost: it went\nhint: plug it in", "port.lost: it went"),
+        ("bye", "bye"),
+        ("", ""),
+    ],
+)
+def test_the_diagnosis_is_the_line_that_speaks_of_the_error(messages: str, diagnosis: str) -> None:
+    assert diagnosis_in(messages) == diagnosis
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_every_preset_says_which_diagnoses_are_right(name: str) -> None:
+    assert presets.preset(name).accept
+
+
+def test_a_bad_pattern_in_a_preset_is_named_with_its_place() -> None:
+    text = 'id = "x"\ntitle = "t"\nrank = 1\nclass = "c"\naccept = ["good", "(bad"]\n'
+    with pytest.raises(PlanError, match=r"x\.toml: accept\[1\] is no regular expression"):
+        parse_preset(text, source="x.toml")
+
+
+# --- store, report, shrinking --------------------------------------------------------------------------------------
+
+
+def record(case: Case, verdict: Verdict = Verdict.RECOVERED) -> Record:
+    evidence = struck(GOOD, *(True for _ in case.faults))
+    judgement = Judgement(verdict=verdict, diagnosis="d", reason="r")
+    return Record(case=case, version="1", result=result(evidence), judgement=judgement, clean_s=CLEAN_S)
+
+
+def test_a_store_gives_back_what_was_added_and_leaves_out_a_line_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    store = Store(path)
+    for case in (BASE, FAULTY):
+        store.add(record(case))
+    store.close()
+    path.write_bytes(path.read_bytes()[:-20])
+    again = Store(path)
+    assert list(again.records.values()) == [record(BASE)]
+    again.add(record(FAULTY))
+    again.close()
+    assert list(read(path)) == [record(BASE), record(FAULTY)]
+
+
+def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="cannot use"):
+        Store(tmp_path / "no" / "results.jsonl")
+
+
+def test_the_report_has_the_agreed_fields() -> None:
+    whole = to_json([record(FAULTY, Verdict.CRASHED)], {"espsim": "1"})
+    assert whole == {
+        "meta": {"espsim": "1"},
+        "cases": [
+            {
+                "flasher": "flashcore",
+                "version": "1",
+                "suite": "smoke",
+                "preset": "x",
+                "case": FAULTY.id,
+                "verdict": "CRASHED",
+                "diagnosis": "d",
+                "virtual_s": 4.0,
+                "clean_virtual_s": 4.0,
+                "fired": 1,
+                "repeat": FAULTY.repeat(),
+            }
+        ],
+    }
+    assert json.loads(json.dumps(whole)) == whole
+
+
+def test_coverage_counts_points_that_were_visited_and_show_something() -> None:
+    records = [record(BASE), record(FAULTY), record(FAULTY, Verdict.NOT_EXERCISED), record(FAULTY, Verdict.MODEL_GAP)]
+    assert coverage(records, 3) == "1 of 3 points"
+
+
+def test_the_worst_come_first_and_a_row_counts_its_verdicts() -> None:
+    records = [record(FAULTY, verdict) for verdict in (Verdict.CRASHED, Verdict.RECOVERED, Verdict.FALSE_SUCCESS)]
+    assert [item.judgement.verdict for item in worst_first(records)] == [Verdict.FALSE_SUCCESS, Verdict.CRASHED]
+    (row,) = rows(records)
+    assert row.verdicts == {Verdict.CRASHED: 1, Verdict.RECOVERED: 1, Verdict.FALSE_SUCCESS: 1}
+
+
+@pytest.mark.parametrize("guilty", [{"c"}, {"a", "h"}, {"b", "c", "g"}, set("abcdefgh")])
+def test_shrinking_keeps_exactly_the_faults_that_are_needed(guilty: set[str]) -> None:
+    case = dataclasses.replace(BASE, faults=tuple("abcdefgh"))
+    smallest = shrink(case, Verdict.CRASHED, lambda c: Verdict.CRASHED if guilty <= set(c.faults) else Verdict.RECOVERED)
+    assert smallest.faults == tuple(sorted(guilty))
+
+
+def test_shrinking_does_not_change_one_failure_for_another() -> None:
+    case = dataclasses.replace(BASE, faults=("a", "b"))
+    assert shrink(case, Verdict.CRASHED, lambda c: Verdict.HUNG).faults == ("a", "b")
+
+
+# --- flashers by name ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["avrdude", "esptool@", "esptool@../x", "flashcore@1"])
+def test_an_unknown_flasher_is_one_clear_error(name: str) -> None:
+    with pytest.raises(ScenarioError, match="unknown flasher"):
+        adapter(name)
