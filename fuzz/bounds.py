@@ -20,9 +20,10 @@ MAX_QUEUE = 6_000
 
 MAX_FOOTPRINT = 80_000
 """Bytes that chip and kernel may keep besides RAM and flash, which end where their address range does: a window of 32 KiB for
-inflating, two frames of 16 KiB, and tables. One input in some hundred is longer than what is left."""
+inflating, two frames of 16 KiB, and tables."""
 
 _ITEM = 8
+_OWN = ("simulator.", "websockets.")
 _LEAVES = (int, float, type, types.ModuleType, types.BuiltinFunctionType, Memory, NorFlash)
 
 
@@ -71,7 +72,7 @@ class BudgetKernel(Kernel):
 def footprint(*roots: object) -> int:
     """Return about how many bytes are kept in the buffers, queues and tables that can be reached from `roots`.
 
-    RAM and flash of the chip are left out, and so is what belongs to no instance of the simulator.
+    RAM and flash of the chip are left out, and so is what belongs to no instance of the simulator or of its WebSocket library.
     """
     seen: set[int] = set()
     todo: list[object] = list(roots)
@@ -97,7 +98,7 @@ def footprint(*roots: object) -> int:
                 todo.append(item.__self__)
             case types.FunctionType():
                 todo += [cell.cell_contents for cell in item.__closure__ or () if not _is_empty(cell)]
-            case _ if any(kind.__module__.startswith("simulator.") for kind in type(item).__mro__):
+            case _ if any(kind.__module__.startswith(_OWN) for kind in type(item).__mro__):
                 todo += _fields(item)
     return total
 

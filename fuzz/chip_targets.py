@@ -16,8 +16,8 @@ from zlib import crc32
 from flashcore.protocol.packet import HEADER, RESPONSE
 from fuzz import mutator
 from fuzz.bounds import BrokenError, BudgetKernel, check_footprint, frames
-from fuzz.corpus import SYNC, SYNC_ANSWER, Corpus, Exchange, Recording, rom_corpus, stub_corpus
-from fuzz.mutator import Write, Writes
+from fuzz.corpus import SYNC_ANSWER, Corpus, Exchange, Recording, rom_corpus, stub_corpus
+from fuzz.mutator import SYNC, Write, Writes
 from fuzz.target import Outcome
 from simulator.chip.boot import first_program
 from simulator.chip.config import ORACLE, ChipConfig
@@ -33,6 +33,9 @@ RATES = (0, 0, 0, 0, 0, 0, 9600, 115200, 921600)
 
 RESTS_NS = (400 * MS, 400 * MS, 400 * MS, 5 * S)
 """How long the chip is left alone behind an input, in nanoseconds."""
+
+FLOOD_ONE_IN = 64
+"""Of how many inputs one goes on and on."""
 
 MAX_OUTPUT = 9_000_000
 """Bytes that a chip may send for one input: all of its flash with each byte escaped, and a little more."""
@@ -159,14 +162,14 @@ class _LoaderTarget(ABC):
         self._arm = arm
         self._corpus = corpus
         self.beginnings = self.endings = corpus.short
-        self._compared = 0
+        self._compared = self._weight = 0
         self.story: list[tuple[str, bytes]] = []
         """What was said, and how."""
 
     def run(self, dice: Random, *, weigh: bool) -> Outcome:
         """Play one input."""
         arm = self._arm
-        self._compared = 0
+        self._compared = self._weight = 0
         self.story = []
         arm.as_new = True
         arm.begin()
@@ -178,15 +181,18 @@ class _LoaderTarget(ABC):
             beginning, hurried = beginning[:-1], beginning[-1]
         for exchange in beginning:
             self._compare(recording, exchange)
-        heard = self._mutated(dice, hurried, self._material(dice, rest), weigh=weigh)
+        writes = self._material(dice, rest)
+        if not dice.randrange(FLOOD_ONE_IN):
+            writes += mutator.flood(dice)
+            weigh = True
+        heard = self._mutated(dice, hurried, writes, weigh=weigh)
         if hurried is not None:
             self._compared += 1
             if not heard.startswith(hurried.answer):
                 raise _contradiction(recording, hurried, heard, "whatever is said behind a command, its answer")
-        kernel = arm.kernel
-        footprint = check_footprint(arm.soc, kernel) if weigh else 0
+        queue = arm.kernel.longest
         self._end(dice)
-        return Outcome(mark=crc32(heard), footprint=footprint, queue=kernel.longest, compared=self._compared)
+        return Outcome(mark=crc32(heard), footprint=self._weight, queue=queue, compared=self._compared)
 
     def is_final(self, exchange: Exchange) -> bool:
         """Return whether what is said behind an exchange can have no influence on its answer."""
@@ -218,8 +224,8 @@ class _LoaderTarget(ABC):
             if write.data:
                 self.story.append((f"after {write.gap_ns} ns say at {baud or 'its rate'}", write.data))
                 arm.say(write.data, baud)
-        if weigh:
-            check_footprint(soc, arm.kernel)
+            if weigh:
+                self._weight = max(self._weight, check_footprint(soc, arm.kernel))
         arm.kernel.advance(arm.kernel.now + dice.choice(RESTS_NS))
         heard = arm.take()
         if len(heard) > MAX_OUTPUT:

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fuzz.mutator import SYNC
 from simulator.kernel import MS
 from tests import oracle
 
 ROM_FILES = ("rom_sync", "rom_slip", "rom_reg", "rom_mem", "rom_flash", "rom_defl", "rom_misc")
 """Vector files of the ROM that hold probes; ``rom_opcodes`` is a table of its own."""
 
-SYNC = bytes.fromhex("c0000824000000000007071220") + b"\x55" * 32 + b"\xc0"
 SYNC_ANSWER = bytes.fromhex("c0010804000707122000000000c0") * 8
 READ_MAGIC = bytes.fromhex("c0000a04000000000000100040c0")
 

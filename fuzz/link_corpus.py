@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from fuzz.corpus import READ_MAGIC, SYNC
+from fuzz.corpus import READ_MAGIC
+from fuzz.mutator import SYNC
 from simulator.board.board import HostBaud, HostBytes, HostDiscard, HostEvent, HostLines
 
 IAC = b"\xff"

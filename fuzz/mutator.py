@@ -24,6 +24,11 @@ LONGEST = 4_096
 
 LONG_ONE_IN = 128
 
+FLOOD = 200_000
+"""Bytes of a session that goes on and on."""
+
+SYNC = bytes.fromhex("c0000824000000000007071220") + b"\x55" * 32 + b"\xc0"
+
 GAPS_NS = (0, 0, 0, 100 * US, MS, 5 * MS, 50 * MS, 400 * MS, 2 * S)
 """Pauses, in nanoseconds."""
 
@@ -211,6 +216,27 @@ def new_transfer(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
     writes[at:at] = [Write(frame, gap_ns) for frame in frames]
 
 
+def new_read(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
+    """Read flash from a stub, and acknowledge what did not come, or too little, or more than there is."""
+    size = dice.choice((1, 0x100, 0x1000, 0x1001, 0x1_0000))
+    block = dice.choice((0, 1, 0x100, 0x1000, 0x4001))
+    offset = dice.choice((0, 0x1_0000, 0x3F_FF00, 0x40_0000))
+    parts = [_frame(0xD2, _words(offset, size, block, dice.choice((0, 1, 64, 0xFFFF_FFFF))))]
+    for number in range(dice.randrange(6)):
+        count = dice.choice((block * (number + 1), size, size + 1, 0, 0xFFFF_FFFF))
+        parts.append(encode(_words(count)[: dice.choice((4, 4, 4, 4, 3, 0))]))
+    at = dice.randint(0, len(writes))
+    writes[at:at] = [Write(part, dice.choice((0, 5 * MS, 400 * MS))) for part in parts]
+
+
+def flood(dice: Random) -> Writes:
+    """Return a session that goes on and on: a frame without end, perhaps while the chip erases its flash."""
+    erase = _frame(0x02, _words(0x40_0000, 0x1000, 0x400, 0))
+    filler = dice.choice((b"\x55", b"\xdb", b"\xdb\xdc", b"\0"))
+    start = Write(dice.choice((b"\xc0", b"\xc0\xc0", b"", SYNC + erase + b"\xc0")))
+    return [start, *[Write(filler * (FLOOD // 8 // len(filler)))] * 8]
+
+
 def _words(*words: int) -> bytes:
     return b"".join((word & 0xFFFF_FFFF).to_bytes(4, "little") for word in words)
 
@@ -259,7 +285,7 @@ SLIP: tuple[Mutation, ...] = (
     sprinkler(SLIP_SPECIAL),
     *(edit_frame, edit_frame, edit_frame),
     *(new_frame, new_frame),
-    *(new_transfer, new_transfer),
+    *(new_transfer, new_transfer, new_read),
 )
 """Mutations for the loaders."""
 

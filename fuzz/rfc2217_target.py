@@ -12,8 +12,8 @@ from typing import cast
 from zlib import crc32
 
 from fuzz import mutator
-from fuzz.bounds import BrokenError, BudgetKernel
-from fuzz.link_corpus import GREETING, TELNET, TELNET_SPECIAL, Telnet, option, telnet_parts
+from fuzz.bounds import BrokenError, BudgetKernel, check_footprint
+from fuzz.link_corpus import GREETING, OPTION_START, TELNET, TELNET_SPECIAL, Telnet, option, telnet_parts
 from fuzz.mutator import Write, Writes
 from fuzz.target import Outcome
 from simulator.board.board import Device, HostBaud, HostBytes, HostClose, HostEvent, HostLines, HostOpen
@@ -25,6 +25,14 @@ from simulator.links.seat import Seat
 READS = 16384
 """Bytes that a link reads at once."""
 
+
+FLOOD = 8_000
+"""Bytes of an option that does not end."""
+
+FLOOD_ONE_IN = 128
+
+MAX_FOOTPRINT = 2_000
+"""Bytes that a session may keep when its client has read all."""
 
 STARTS = (0, 5, 10, 17)
 """Where the recorded session may be entered."""
@@ -85,6 +93,7 @@ class Rfc2217Target:
             link.close()
         self.story: list[tuple[str, bytes]] = []
         """What was said."""
+        self._weight = 0
 
     def run(self, dice: Random, *, weigh: bool) -> Outcome:
         """Play one input."""
@@ -99,15 +108,20 @@ class Rfc2217Target:
         rest = [Write(step.said) for step in TELNET[kept:]] or [Write(dice.choice(TELNET).said)]
         donor = [step.said for step in dice.sample(TELNET, 4)]
         writes = [Write(said) for said in clean] + mutator.mutate(dice, self.MUTATIONS, rest, donor)
+        if not dice.randrange(FLOOD_ONE_IN):
+            writes.append(Write(OPTION_START + b"\x01" * FLOOD))
+            weigh = True
         self.story = [("say", write.data) for write in writes]
-        given, events = self._play(dice, link, seat, writes)
+        given, events = self._play(dice, link, seat, writes, weigh=weigh)
         stream = b"".join(write.data for write in writes)
         self._check(seat, stream, given, events)
         steps = TELNET[dice.choice(STARTS) :]
         _play_recorded(self._links[LineMode.LITERAL], steps)
-        return Outcome(mark=crc32(bytes(seat.heard)), queue=self._port.kernel.longest, compared=len(steps))
+        return Outcome(mark=crc32(bytes(seat.heard)), footprint=self._weight, queue=self._port.kernel.longest, compared=len(steps))
 
-    def _play(self, dice: Random, link: Rfc2217Link, seat: _Seat, writes: Writes) -> tuple[bytes, list[HostEvent]]:
+    def _play(
+        self, dice: Random, link: Rfc2217Link, seat: _Seat, writes: Writes, *, weigh: bool
+    ) -> tuple[bytes, list[HostEvent]]:
         """Let the client say `writes` and the device say something now and then, and the client go."""
         events: list[HostEvent] = []
         given: list[bytes] = []
@@ -125,6 +139,7 @@ class Rfc2217Target:
             events += link.poll(take_bytes=True)
         if link.pending:
             raise BrokenError("a client that reads gets all that waits for it", f"{link.pending} bytes are kept")
+        self._weight = check_footprint(link, kernel, limit=MAX_FOOTPRINT) if weigh else 0
         seat.said.append(HostClose())
         events += link.poll(take_bytes=True)
         kernel.advance(kernel.now + S)

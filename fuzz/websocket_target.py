@@ -18,10 +18,10 @@ from typing import cast
 from zlib import crc32
 
 from fuzz import mutator
-from fuzz.bounds import BrokenError
-from fuzz.corpus import READ_MAGIC, SYNC
+from fuzz.bounds import BrokenError, check_footprint
+from fuzz.corpus import READ_MAGIC
 from fuzz.link_corpus import FRAME_SPECIAL, WEB_MESSAGES, WEB_SPECIAL
-from fuzz.mutator import Write
+from fuzz.mutator import SYNC, Write
 from fuzz.target import Outcome
 from simulator.board.board import HostBaud, HostBytes, HostClose, HostEvent, HostLines, HostOpen
 from simulator.board.bridge import bridge
@@ -211,6 +211,8 @@ class WebSocketTarget:
             if dice.random() < 0.2:
                 self._link.send(dice.randbytes(dice.choice((1, 200, 5000))))
             largest = max(largest, self._kept())
+            if weigh:
+                check_footprint(self._link, limit=MAX_PEERS * (MAX_OUTGOING + MAX_MESSAGE))
             for wire in wires:
                 wire.room += dice.choice((0, 0, 1, 100, 1 << 16))
             if not any(wire.coming for wire in wires if not wire.closed) and dice.random() < 0.5:

@@ -38,6 +38,7 @@ class Broken:
 
 def by_hand(flasher: Flasher, offset: int, data: bytes, *, leave_out: int | None = None) -> None:
     """Write `data` block by block, without a digest at the end."""
+    assert flasher.flash_size
     session = flasher._target.session
     count = -(-len(data) // BLOCK)
     session.ask(commands.flash_begin(len(data), count, BLOCK, offset), 30)

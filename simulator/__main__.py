@@ -1,0 +1,5 @@
+"""``python -m simulator`` is ``espsim``."""
+
+from simulator.cli import main
+
+main()
