@@ -220,7 +220,7 @@ def page(rows: Sequence[Row]) -> str:
         "* **ok**: the client exits with 0, all 4 MiB of the flash array are afterwards as they must be, and the client reads",
         "  the image back as it was (miniesptool cannot read).",
         "* **ok, but**: the same, and the chip did more than it was asked for.",
-        "* **refused**: the client says that it cannot do this, exits with 2, and nothing has changed.",
+        "* **refused**: client or chip cannot do this; the client says so, exits with 2, and nothing has changed.",
         "* **-**: the client has no such mode.",
         "",
         "In real time clients give an answer as little as 50 ms; what fails beside other cases is run once more, alone:",

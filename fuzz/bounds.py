@@ -13,7 +13,11 @@ from simulator.chip.nor_flash import NorFlash
 from simulator.kernel import Action, Kernel, Timer
 
 MAX_EVENTS = 20_000
-"""Actions that may be planned while one input is played; each piece of the input is one."""
+"""Actions that may be planned while one input is played, besides one for each `EVENT_NS` that pass; each piece of input is one."""
+
+EVENT_NS = 2_000
+"""Whatever goes on and on takes at least this long each time, in nanoseconds: half a frame of one byte at the highest rate that
+the chip has, 5 Mbaud."""
 
 MAX_QUEUE = 6_000
 """Actions that may wait at one time."""
@@ -42,12 +46,12 @@ class BrokenError(Exception):
 class BudgetKernel(Kernel):
     """A kernel that gives up when more is planned than any one input can be worth."""
 
-    __slots__ = ("left", "longest")
+    __slots__ = ("longest", "planned")
 
     def __init__(self) -> None:
         super().__init__()
-        self.left = MAX_EVENTS
-        """How many actions may still be planned."""
+        self.planned = 0
+        """Actions planned so far."""
         self.longest = 0
         """Longest queue so far."""
 
@@ -55,15 +59,15 @@ class BudgetKernel(Kernel):
         """Begin with an empty queue at time zero."""
         self._heap.clear()
         self.now = 0
-        self.left = MAX_EVENTS
+        self.planned = 0
 
     def at(self, at_ns: int, action: Action, *, priority: int = 0) -> Timer:
-        self.left -= 1
+        self.planned += 1
         waiting = len(self._heap)
         if waiting > self.longest:
             self.longest = waiting
-        if self.left < 0:
-            raise BrokenError(f"an input plans at most {MAX_EVENTS} actions", f"one more at {at_ns} ns: {action}")
+        if self.planned > MAX_EVENTS + self.now // EVENT_NS:
+            raise BrokenError(f"an input plans at most {MAX_EVENTS} actions at once", f"one more at {at_ns} ns: {action}")
         if waiting > MAX_QUEUE:
             raise BrokenError(f"at most {MAX_QUEUE} actions wait", f"one more at {at_ns} ns: {action}")
         return super().at(at_ns, action, priority=priority)
@@ -100,10 +104,12 @@ def footprint(*roots: object) -> int:
                 todo += [cell.cell_contents for cell in item.__closure__ or () if not _is_empty(cell)]
             case _ if any(kind.__module__.startswith(_OWN) for kind in type(item).__mro__):
                 todo += _fields(item)
+            case _:
+                pass
     return total
 
 
-def check_footprint(*roots: object, limit: int = MAX_FOOTPRINT) -> int:
+def check_footprint(*roots: object, limit: int) -> int:
     """Return the footprint of `roots`.
 
     Raises:

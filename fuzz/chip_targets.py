@@ -15,7 +15,7 @@ from zlib import crc32
 
 from flashcore.protocol.packet import HEADER, RESPONSE
 from fuzz import mutator
-from fuzz.bounds import BrokenError, BudgetKernel, check_footprint, frames
+from fuzz.bounds import MAX_FOOTPRINT, BrokenError, BudgetKernel, check_footprint, frames
 from fuzz.corpus import SYNC_ANSWER, Corpus, Exchange, Recording, rom_corpus, stub_corpus
 from fuzz.mutator import SYNC, Write, Writes
 from fuzz.target import Outcome
@@ -213,7 +213,10 @@ class _LoaderTarget(ABC):
     def _mutated(self, dice: Random, hurried: Exchange | None, writes: Writes, *, weigh: bool) -> bytes:
         arm = self._arm
         soc, program, boots = arm.soc, arm.soc.program, arm.soc.boots
-        baud = dice.choice(RATES)
+        longest = max((len(write.data) for write in writes), default=0)
+        baud = dice.choice(RATES) if longest < mutator.LONGEST else 0
+        # At a rate that it does not listen to, the chip hears up to four bytes for each one, all of a write together.
+        limit = MAX_FOOTPRINT + (4 * longest if baud else 0)
         if hurried is not None:
             self.story.append(("say", hurried.sent))
             arm.say(hurried.sent, 0)
@@ -225,7 +228,7 @@ class _LoaderTarget(ABC):
                 self.story.append((f"after {write.gap_ns} ns say at {baud or 'its rate'}", write.data))
                 arm.say(write.data, baud)
             if weigh:
-                self._weight = max(self._weight, check_footprint(soc, arm.kernel))
+                self._weight = max(self._weight, check_footprint(soc, arm.kernel, limit=limit))
         arm.kernel.advance(arm.kernel.now + dice.choice(RESTS_NS))
         heard = arm.take()
         if len(heard) > MAX_OUTPUT:

@@ -1,8 +1,8 @@
 """What the fuzzer starts from: recorded sessions, as exchanges of bytes with their recorded answers.
 
-For the ROM and the stubs these are the probes of ``tests/data/oracle`` that start from a chip as it leaves the factory and whose
-line the recorder used without tricks; the tests under ``tests/conformance`` play all of them. What a probe answers is never taken
-from the model. The sessions for the links are in `fuzz.link_corpus`.
+For the ROM and the stubs these are the probes of ``tests/data/oracle`` that start from a chip as it leaves the factory and in
+which the recorder used the line without tricks; the tests under ``tests/conformance`` play all of them. What a probe answers is
+never taken from the model. The sessions for the links are in `fuzz.link_corpus`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from random import Random
 
 from flashcore.protocol.packet import checksum
 from flashcore.protocol.slip import encode
-from simulator.kernel import MS, S, US
+from simulator.kernel import MS, US, S
 
 SLIP_SPECIAL = b"\xc0\xdb\xdc\xdd"
 """Bytes that mean something in SLIP."""
@@ -36,7 +36,17 @@ NUMBERS = (0, 1, 2, 3, 4, 8, 15, 16, 20, 24, 36, 64, 0xFF, 0x100, 0x400, 0x1000,
 NUMBERS += (0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 0x10_0000, 0x3F_F000, 0x40_0000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
 """Lengths, offsets and counts at which something changes."""
 
-ADDRESSES = (0x3FF0_0014, 0x3FF4_0014, 0x3FF4_2000, 0x3FF4_201C, 0x3FF4_8000, 0x3FF4_8094, 0x3FF5_A000, 0x3FF5_A104, 0x3FF6_607C)
+ADDRESSES = (
+    0x3FF0_0014,
+    0x3FF4_0014,
+    0x3FF4_2000,
+    0x3FF4_201C,
+    0x3FF4_8000,
+    0x3FF4_8094,
+    0x3FF5_A000,
+    0x3FF5_A104,
+    0x3FF6_607C,
+)
 ADDRESSES += (0x3FFA_E270, 0x3FFE_8000, 0x4000_1000, 0x4008_0000, 0x4008_0400, 0x400A_0000, 0x400C_2000, 0x5000_0000)
 """Registers, RAM and ROM that commands reach."""
 
@@ -86,7 +96,9 @@ def duplicate_bytes(dice: Random, writes: Writes, donor: Sequence[bytes]) -> Non
     """Repeat a run of bytes."""
     write = dice.choice(writes)
     at, length = _run(dice, write.data)
-    write.data = write.data[: at + length] + write.data[at : at + length] * dice.choice((1, 1, 2, 30)) + write.data[at + length :]
+    write.data = (
+        write.data[: at + length] + write.data[at : at + length] * dice.choice((1, 1, 2, 30)) + write.data[at + length :]
+    )
 
 
 def insert_noise(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
@@ -202,7 +214,9 @@ def new_transfer(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
         stream = dice.choice((stream, stream, stream + b"\0", stream[: -dice.randint(1, 6)], stream[:-1] + b"\x55", stream[2:]))
     size = dice.choice((64, 256, 0x400))
     blocks = [stream[at : at + size] for at in range(0, min(len(stream), LONGEST // 2), size)] or [b""]
-    offset = dice.choice((0x4008_0400, 0x3FFE_8000)) if begin == 0x05 else dice.choice((0x1_0000, 0x1_0010, 0x3F_F000, 0x40_0000))
+    offset = (
+        dice.choice((0x4008_0400, 0x3FFE_8000)) if begin == 0x05 else dice.choice((0x1_0000, 0x1_0010, 0x3F_F000, 0x40_0000))
+    )
     count = len(blocks) + dice.choice((0, 0, 0, 1, -1))
     announced = (len(image) if begin == 0x10 else len(stream)) + dice.choice((0, 0, 0, 1, -1, 0x9000))
     words = [announced, count, size, offset, *dice.choice(((), (), (0,), (1,)))]

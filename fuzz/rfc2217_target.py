@@ -117,7 +117,9 @@ class Rfc2217Target:
         self._check(seat, stream, given, events)
         steps = TELNET[dice.choice(STARTS) :]
         _play_recorded(self._links[LineMode.LITERAL], steps)
-        return Outcome(mark=crc32(bytes(seat.heard)), footprint=self._weight, queue=self._port.kernel.longest, compared=len(steps))
+        return Outcome(
+            mark=crc32(bytes(seat.heard)), footprint=self._weight, queue=self._port.kernel.longest, compared=len(steps)
+        )
 
     def _play(
         self, dice: Random, link: Rfc2217Link, seat: _Seat, writes: Writes, *, weigh: bool

@@ -114,7 +114,9 @@ def play(player: Player, seed: int, index: int, tally: Tally) -> None:
         _alarm(0)
         story = [(how, data.hex()) for how, data in player.story(index)]
         trace = traceback.format_exc()
-        tally.failures.append(Failure(seed=seed, index=index, error=f"{type(error).__name__}: {error}", trace=trace, story=story))
+        tally.failures.append(
+            Failure(seed=seed, index=index, error=f"{type(error).__name__}: {error}", trace=trace, story=story)
+        )
         player.forget(index)
     else:
         _alarm(0)
@@ -132,7 +134,7 @@ _weight = 0
 
 def _begin(seed: int) -> None:
     """Prepare a process that plays inputs."""
-    global _player  # noqa: PLW0603
+    global _player
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGVTALRM"):
         import resource
@@ -144,7 +146,7 @@ def _begin(seed: int) -> None:
 
 def _play_chunk(seed: int, start: int, stop: int) -> Tally:
     """Play inputs in a process of the pool."""
-    global _weight  # noqa: PLW0603
+    global _weight
     assert _player is not None, "the process was prepared"
     tally = Tally()
     for index in range(start, stop):
@@ -197,7 +199,9 @@ def run(*, seed: int, inputs: int, seconds: float, jobs: int) -> Tally:
             for failure in total.failures[shown:]:
                 path = failure.save()
                 if shown < SHOWN:
-                    print(f"{target_of(failure.index)}: {failure.error}\n  kept in {path.relative_to(ROOT)}\n  {failure.command}")
+                    print(
+                        f"{target_of(failure.index)}: {failure.error}\n  kept in {path.relative_to(ROOT)}\n  {failure.command}"
+                    )
                 shown += 1
             if time.monotonic() - told > 10:
                 told = time.monotonic()
@@ -215,15 +219,28 @@ def report(total: Tally, wall_s: float) -> list[str]:
         played = total.played[name]
         each = total.cpu_ns[name] / played / 1e6 if played else 0
         peaks = (total.footprint.get(name, 0), total.queue.get(name, 0), total.traced.get(name, 0))
-        figures = (f"{played:,}", f"{broken[name]}", f"{total.compared[name]:,}", f"{each:.2f}", *(f"{peak:,}" for peak in peaks))
+        figures = (
+            f"{played:,}",
+            f"{broken[name]}",
+            f"{total.compared[name]:,}",
+            f"{each:.2f}",
+            *(f"{peak:,}" for peak in peaks),
+        )
         rows.append((name, *figures))
     cpu_s = total.cpu_ns.total() / 1e9
     all_played = (f"{total.played.total():,}", f"{len(total.failures)}", f"{total.compared.total():,}", "", "", "", "")
     rows.append(("all", *all_played))
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(w) if not n else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows]
-    lines.append("compared: answers held against a recording or a protocol's text; buffers, traced peak: bytes; queue: waiting events")
-    lines.append(f"{wall_s:.0f} s wall time, {cpu_s:.0f} s processor time, {total.growth / 1e6:.1f} MB growth of a process at most")
+    lines = [
+        "  ".join(cell.ljust(w) if not n else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    lines.append(
+        "compared: answers held against a recording or a protocol's text; buffers, traced peak: bytes; queue: waiting events"
+    )
+    lines.append(
+        f"{wall_s:.0f} s wall time, {cpu_s:.0f} s processor time, {total.growth / 1e6:.1f} MB growth of a process at most"
+    )
     return lines
 
 

@@ -327,7 +327,11 @@ class WebSocketTarget:
             raise BrokenError(f"the port sees {expected}", repr(events))
         greeting = json.loads(rest[2:])
         texts, data = _server_frames(bytes(wire.heard))
-        if greeting.get("hello", {}).get("version") != 1 or {"id": 1, "ok": {}} not in texts or {"id": 9, "ok": {}} not in texts:
+        if (
+            greeting.get("hello", {}).get("version") != 1
+            or {"id": 1, "ok": {}} not in texts
+            or {"id": 9, "ok": {}} not in texts
+        ):
             raise BrokenError("greeting and answers come", f"{greeting} {texts}")
         if not data or data.replace(b"\xc0\xff", b""):
             raise BrokenError("the client hears the device", data.hex())

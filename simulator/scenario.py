@@ -31,6 +31,7 @@ class Scenario:
         seed: The run's only randomness.
         download: Whether the chip waits for a flasher from the start, as if BOOT had been held at power-on.
         flash: File whose content is on the flash, from offset 0; empty for a blank one.
+        firmware: Name of the profile that the app on the flash runs, in place of a flash file; empty for no app.
         keep_events: Whether to keep the events for a transcript.
     """
 
@@ -39,6 +40,7 @@ class Scenario:
     seed: int = 0
     download: bool = False
     flash: str = ""
+    firmware: str = ""
     keep_events: bool = False
 
     def to_json(self) -> str:
@@ -55,13 +57,19 @@ class Scenario:
         """Raise what `build` would raise, without building.
 
         Raises:
-            ScenarioError: The board is unknown, or the flash file is missing or too big.
+            ScenarioError: The board or the firmware is unknown, the flash file is missing, or both are to fill the flash.
             PlanError: A fault is unknown or malformed.
         """
         from simulator.board.presets import preset
 
         preset(self.board)
         _plans(self.faults)
+        if self.firmware:
+            from simulator.chip.firmware import profile
+
+            profile(self.firmware)
+            if self.flash:
+                raise ScenarioError("a flash file and a firmware both fill the flash", hint="give only one of them")
         if self.flash and not Path(self.flash).is_file():
             raise ScenarioError(f"no flash image at {self.flash}", hint="give a file, or leave --flash out for a blank flash")
 
@@ -70,6 +78,7 @@ class Scenario:
         from simulator.board.board import Board
         from simulator.board.decoys import Decoy
         from simulator.board.presets import preset
+        from simulator.chip.factory import installed
         from simulator.faults.plan import install
         from simulator.kernel import Kernel
         from simulator.record.events import Journal
@@ -91,6 +100,8 @@ class Scenario:
                 download=self.download,
                 flash=_flash_content(self.flash),
             )
+            for offset, data in installed(self.firmware, device.soc.efuse) if self.firmware else ():
+                device.soc.flash.load(offset, data)
         planned: list[PlannedFault] = []
         for plan in plans:
             active = install(

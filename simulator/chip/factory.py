@@ -15,7 +15,9 @@ from flashcore.image.partition_table import Partition, PartitionTable, Partition
 from flashcore.protocol.packet import CHECKSUM_SEED, checksum
 from simulator.chip.boot import IMAGE_OFFSET, SECOND_STAGE_LOADER
 from simulator.chip.boot_image import IMAGE_MAGIC, SEGMENT_HEADER
+from simulator.chip.efuse import Efuse
 from simulator.chip.firmware import profile
+from simulator.chip.flash_encryption import UNIT, cipher_of, is_encrypted
 from simulator.chip.second_stage import TABLE_OFFSET
 
 APP_OFFSET = 0x10000
@@ -70,3 +72,16 @@ def factory_flash(firmware: str) -> tuple[tuple[int, bytes], ...]:
         )
     ).build()
     return ((IMAGE_OFFSET, loader), (TABLE_OFFSET, table), (APP_OFFSET, app))
+
+
+def installed(firmware: str, efuse: Efuse) -> tuple[tuple[int, bytes], ...]:
+    """Return `factory_flash` as it lies in the flash of a chip with these eFuses: in ciphertext where they ask for it.
+
+    Raises:
+        ScenarioError: There is no such profile.
+    """
+    pieces = factory_flash(firmware)
+    if not is_encrypted(efuse):
+        return pieces
+    cipher = cipher_of(efuse)
+    return tuple((offset, cipher.write(offset, data + bytes(-len(data) % UNIT))) for offset, data in pieces)

@@ -23,6 +23,7 @@ Exit codes: CMD's own, except
 Examples:
   espsim run --board ttgo-lora32-v1 -- esptool --port {port} flash-id
   espsim run --fault silent-line --stats -- esptool --port {port} flash-id
+  espsim run --firmware softrf -- flashcore -p {port} info
   espsim run --link pty -- esptool --port {port} --before no-reset flash-id
   espsim run --link pty --lines --list-port -- esptool flash-id
   espsim run --link rfc2217 -- esptool --port {port} flash-id
@@ -55,6 +56,12 @@ Examples:
     help="What the board does at power-on.  [default: flash where the link carries DTR and RTS, else download]",
 )
 @click.option("--flash", "flash", type=click.Path(path_type=Path), help="File with the flash content at the start.")
+@click.option(
+    "--firmware",
+    default="",
+    metavar="PROFILE",
+    help="What app is on the flash at the start, for example softrf or boot-loop; a wrong name lists all.  [default: none]",
+)
 @click.option("--save-flash", type=click.Path(path_type=Path), help="File for the flash content at the end.")
 @click.option("--transcript", type=click.Path(path_type=Path), help="File for all events, one JSON object per line.")
 @click.option("--stats", is_flag=True, help="Say at the end how long the run was, what fired, and its hash.")
@@ -75,6 +82,7 @@ def command(
     link: str,
     boot: str | None,
     flash: Path | None,
+    firmware: str,
     save_flash: Path | None,
     transcript: Path | None,
     stats: bool,
@@ -111,6 +119,7 @@ def command(
             seed=seed,
             download=boot == "download" if boot else link == "tcp" or (link == "pty" and not lines),
             flash=os.path.abspath(flash) if flash else "",
+            firmware=firmware,
             keep_events=transcript is not None,
         ),
         save_flash=os.path.abspath(save_flash) if save_flash else "",

@@ -52,7 +52,9 @@ Examples:
     metavar="BYTES",
     help="How much to write.  [default: 64 KiB; in a sweep 256 KiB]",
 )
-@click.option("--pairs", type=click.IntRange(0), default=0, metavar="N", help="In a sweep, N pairs of faults as well.")
+@click.option(
+    "--pairs", "pair_count", type=click.IntRange(0), default=0, metavar="N", help="In a sweep, N pairs of faults as well."
+)
 @click.option("--shrink", is_flag=True, help="Reduce bad cases of several faults to as few as give the same verdict.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N cases per flasher, spread evenly.")
@@ -77,7 +79,7 @@ def command(
     board: str,
     seed: int,
     size: int | None,
-    pairs: int,
+    pair_count: int,
     shrink: bool,
     jobs: int,
     limit: int | None,
@@ -98,7 +100,7 @@ def command(
     from simulator.scenario import Scenario
 
     Scenario(board=board, faults=faults).check()
-    order = Order(suite=Suite(suite), faults=faults, board=board, seed=seed, size=size, pairs=pairs, limit=limit)
+    order = Order(suite=Suite(suite), faults=faults, board=board, seed=seed, size=size, pairs=pair_count, limit=limit)
     adapters = {name: adapter(name, progress=_say) for name in flashers}
     return _score(order, adapters, jobs=jobs, shrink=shrink, json_file=json_file, resume=resume)
 

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     type=click.Choice(("flash", "download")),
     help="What the board does at power-on.  [default: flash where the link carries DTR and RTS, else download]",
 )
+@click.option(
+    "--firmware",
+    default="",
+    metavar="PROFILE",
+    help="What app is on the flash of every board, for example softrf or boot-loop; a wrong name lists all.  [default: none]",
+)
 @click.option("--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the boards.")
 @click.option("--lines", is_flag=True, help="Give the ports DTR and RTS (Linux; needs a C compiler).")
 @click.option("--list-port", is_flag=True, help="Let pyserial list the ports, with VID:PID, and no others.")
@@ -62,6 +68,7 @@ def command(
     links: tuple[str, ...],
     count: int | None,
     boot: str | None,
+    firmware: str,
     pace: str,
     lines: bool,
     list_port: bool,
@@ -103,7 +110,9 @@ def command(
         shown = []
         for number, (board, link, way) in enumerate(zip(boards, links, openings, strict=True)):
             download = boot == "download" if boot else link == "tcp" or (link == "pty" and not lines)
-            world = Scenario(board=board, faults=faults, seed=seed + number, download=download).build()
+            world = Scenario(
+                board=board, faults=faults, seed=seed + number, download=download, firmware=firmware
+            ).build()
             spec = world.device.adapter.spec
             port: PtyLink | NetworkLink
             if way is not None:

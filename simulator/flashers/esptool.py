@@ -77,7 +77,7 @@ class EsptoolAdapter:
             results.touch()
             done = subprocess.run(
                 [self.python, str(WORKER), str(job)],
-                env={**os.environ, "PYTHONHASHSEED": "0", "COLUMNS": "200"},
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -106,3 +106,9 @@ def _file(image: Image, folder: Path) -> Path:
     if not path.exists():
         path.write_bytes(image.data())
     return path
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what would make this esptool another than a stock one, and with what makes runs equal."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ESPTOOL")}
+    return {**kept, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "COLUMNS": "200"}

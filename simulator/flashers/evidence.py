@@ -93,7 +93,7 @@ class Watch:
         if _can_flash(self.world, self.task.images):
             return True
         scenario = self.task.scenario
-        fresh = Scenario(board=scenario.board, seed=scenario.seed, flash=scenario.flash).build()
+        fresh = Scenario(board=scenario.board, seed=scenario.seed, flash=scenario.flash, firmware=scenario.firmware).build()
         return False if _can_flash(fresh, self.task.images) else None
 
     def _guard(self) -> None:

@@ -13,6 +13,8 @@ from flashcore.image import Region
 from flashcore.loader import Flasher, Options
 from flashcore.port import NS_PER_S
 from flashcore.protocol import commands
+from flashcore.protocol.opcodes import Opcode
+from flashcore.protocol.packet import data_request
 from simulator.flashers.adapter import Image, Result, Task
 from simulator.flashers.in_process import Session, run_session
 from simulator.links.virtual import VirtualPort
@@ -41,11 +43,11 @@ def by_hand(flasher: Flasher, offset: int, data: bytes, *, leave_out: int | None
     assert flasher.flash_size
     session = flasher._target.session
     count = -(-len(data) // BLOCK)
-    session.ask(commands.flash_begin(len(data), count, BLOCK, offset), 30)
+    session.command(commands.flash_begin(len(data), count, BLOCK, offset), 30)
     for number in range(count):
         if number != leave_out:
             block = data[number * BLOCK : (number + 1) * BLOCK].ljust(BLOCK, b"\xff")
-            session.ask(commands.flash_data(block, number), 5)
+            session.command(data_request(Opcode.FLASH_DATA, block, number), 5)
 
 
 def honest(port: VirtualPort, images: Sequence[Image], say: Say) -> None:

@@ -1,4 +1,4 @@
-"""Campaigns on virtual boards: broken flashers get their bad verdict, flashcore its good one, the same in every way of running."""
+"""Campaigns on virtual boards: broken flashers get their bad verdict, flashcore its good one, however they are run."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_an_interrupted_campaign_goes_on_where_it_was(clean: Record, tmp_path: P
 
 
 def test_a_failing_plan_is_reduced_to_the_faults_that_make_it_fail() -> None:
-    harmless = ("d2h:nth_frame(SYNC,1):duplicate", "d2h:nth_frame(READ_REG,3):duplicate", "d2h:nth_frame(FLASH_DATA,4):duplicate")
+    harmless = tuple(f"d2h:nth_frame({who}):duplicate" for who in ("SYNC,1", "READ_REG,3", "FLASH_DATA,4"))
     adapter = Broken(session=broken.ignores_md5)
     record = score(adapter, harmless[0], UNSEEN[0], *harmless[1:], UNSEEN[1])
     assert record.judgement.verdict is Verdict.FALSE_SUCCESS

@@ -112,8 +112,8 @@ def test_a_sweep_has_each_kind_of_fault_once_at_each_frame_each_way() -> None:
     cases = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=3, frames_to_host=2))
     assert len(cases) == len(KINDS) * 5 == len({case.id for case in cases})
     texts = {text for case in cases for text in case.faults}
-    assert {f"h2d:nth_frame(any,{n}):drop" for n in (1, 2, 3)} == {t for t in texts if t.startswith("h2d") and t.endswith("drop")}
-    assert {f"d2h:nth_frame(any,{n}):drop" for n in (1, 2)} == {t for t in texts if t.startswith("d2h") and t.endswith("drop")}
+    drops = {f"h2d:nth_frame(any,{n}):drop" for n in (1, 2, 3)} | {f"d2h:nth_frame(any,{n}):drop" for n in (1, 2)}
+    assert drops == {text for text in texts if text.endswith("drop")}
     assert all(parse(text).times == 1 and parse(text).transient for text in texts)
 
 

@@ -117,7 +117,7 @@ def check_command(words: list[str]) -> None:
         parse_pairs(given["pairs"])
     if words[0] == "espsim" and rest[0] in ("run", "serve"):
         for board in given.get("boards", [given.get("board")]):
-            Scenario(board=board, faults=given["faults"]).check()
+            Scenario(board=board, faults=given["faults"], firmware=given["firmware"]).check()
         inner = ours(list(given.get("command_line", ())))
         if inner:
             check_command(inner)
