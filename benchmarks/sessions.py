@@ -1,9 +1,9 @@
 """Many small sessions on one core: what a campaign of thousands of cases is made of.
 
 Each session builds a board from its scenario, resets it, finds the ROM loader by SYNC, names the chip, writes 4 KiB through the
-ROM and has the MD5 compared; then the flash array itself is compared with what was to be written. The flasher asks the flash
-for its id as well, which takes half of all the commands. The baseline is the rate that is asked for, so the ratio is the
-reserve.
+ROM and has the MD5 compared; then the flash array itself is compared with what was to be written. The flasher is told the size
+of the flash, since asking for the id would be half of all the commands. The baseline is the rate that is asked for, so the
+ratio is the reserve.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ BOARD = "ttgo-lora32-v1"
 OFFSET = 0x10000
 SIZE = 4 * workload.KIB
 FLASH_SIZE = 4 * 1024 * workload.KIB
-"""Size of the board's flash, which the flasher is told, so that all its commands are those of the session as defined."""
 
 _OURS, _ASKED = "small sessions (4 KiB, ROM)", "what is asked for"
 

@@ -13,7 +13,7 @@ from simulator.chip.nor_flash import NorFlash
 from simulator.kernel import Action, Kernel, Timer
 
 MAX_EVENTS = 20_000
-"""Actions that may be planned while one input is played, besides one for each `EVENT_NS` that pass; each piece of input is one."""
+"""Actions that may be planned for one input, besides one for each `EVENT_NS` that pass; each piece of the input is one."""
 
 EVENT_NS = 2_000
 """Whatever goes on and on takes at least this long each time, in nanoseconds: half a frame of one byte at the highest rate that

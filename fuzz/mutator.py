@@ -32,22 +32,16 @@ SYNC = bytes.fromhex("c0000824000000000007071220") + b"\x55" * 32 + b"\xc0"
 GAPS_NS = (0, 0, 0, 100 * US, MS, 5 * MS, 50 * MS, 400 * MS, 2 * S)
 """Pauses, in nanoseconds."""
 
-NUMBERS = (0, 1, 2, 3, 4, 8, 15, 16, 20, 24, 36, 64, 0xFF, 0x100, 0x400, 0x1000, 0x1800, 0x1801, 0x1810, 0x2000, 0x4000, 0x4001)
-NUMBERS += (0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 0x10_0000, 0x3F_F000, 0x40_0000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
+NUMBERS = (
+    *(0, 1, 2, 3, 4, 8, 15, 16, 20, 24, 36, 64, 0xFF, 0x100, 0x400, 0x1000, 0x1800, 0x1801, 0x1810, 0x2000, 0x4000, 0x4001),
+    *(0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 0x10_0000, 0x3F_F000, 0x40_0000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF),
+)
 """Lengths, offsets and counts at which something changes."""
 
 ADDRESSES = (
-    0x3FF0_0014,
-    0x3FF4_0014,
-    0x3FF4_2000,
-    0x3FF4_201C,
-    0x3FF4_8000,
-    0x3FF4_8094,
-    0x3FF5_A000,
-    0x3FF5_A104,
-    0x3FF6_607C,
+    *(0x3FF0_0014, 0x3FF4_0014, 0x3FF4_2000, 0x3FF4_201C, 0x3FF4_8000, 0x3FF4_8094, 0x3FF5_A000, 0x3FF5_A104, 0x3FF6_607C),
+    *(0x3FFA_E270, 0x3FFE_8000, 0x4000_1000, 0x4008_0000, 0x4008_0400, 0x400A_0000, 0x400C_2000, 0x5000_0000),
 )
-ADDRESSES += (0x3FFA_E270, 0x3FFE_8000, 0x4000_1000, 0x4008_0000, 0x4008_0400, 0x400A_0000, 0x400C_2000, 0x5000_0000)
 """Registers, RAM and ROM that commands reach."""
 
 OPCODES = (*range(0x15), *range(0xD0, 0xD6))
@@ -205,7 +199,7 @@ def new_frame(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
 
 
 def new_transfer(dice: Random, writes: Writes, donor: Sequence[bytes]) -> None:
-    """Write something to RAM or flash that was never recorded: plain, compressed, or code that is run; seldom without a flaw."""
+    """Write something to RAM or flash that was never recorded: plain, compressed, or code; seldom without a flaw."""
     begin, block, end = dice.choice(((0x05, 0x07, 0x06), (0x02, 0x03, 0x04), (0x10, 0x11, 0x12)))
     image = dice.choice((dice.randbytes(dice.choice((1, 4, 300))), bytes(dice.choice((16, 0x1000, 0x9000))), _code(dice)))
     stream = image

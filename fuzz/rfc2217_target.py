@@ -1,7 +1,7 @@
 """RFC 2217 as a target, without a network: what a client's bytes make of the port, and what it hears.
 
 The socket is replaced by an object that takes bytes as the dice say: all, some, or none for a while. What reaches the port is
-compared with a second reading of telnet. After any input the client goes, and the next one must find the port as RFC 2217 has it.
+compared with a second reading of telnet. After any input the client goes, and the next must find the port as RFC 2217 has it.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python fuzz/run.py [--inputs 1000000] [--seconds 600] [--seed N] [--jobs 2]
     python fuzz/run.py --seed N --only INDEX
 
-Each failure is printed with the command that repeats it and kept in .cache/fuzz. Exit codes: 0 all inputs were played and nothing
-broke, 1 something broke, 3 time was up before all inputs were played.
+Each failure is printed with the command that repeats it and kept in .cache/fuzz. Exit codes: 0 all inputs were played and
+nothing broke, 1 something broke, 3 time was up before all inputs were played.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def report(total: Tally, wall_s: float) -> list[str]:
     """Return the table of a run."""
     broken = Counter(target_of(failure.index) for failure in total.failures)
     head = ("target", "inputs", "failures", "compared", "ms each", "buffers", "queue", "traced peak")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for name in TARGETS:
         played = total.played[name]
         each = total.cpu_ns[name] / played / 1e6 if played else 0

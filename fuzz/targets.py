@@ -1,7 +1,7 @@
 """All targets by name, and which input is for which of them.
 
-An input is a number: with the seed of the run it says which target it is for and all that happens, whoever plays it and whatever
-was played before.
+An input is a number: with the seed of the run it says which target it is for and all that happens, whoever plays it and
+whatever was played before.
 """
 
 from __future__ import annotations

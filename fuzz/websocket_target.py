@@ -1,6 +1,6 @@
 """The WebSocket as a target, without a network: what a client's bytes make of the port, and what it hears.
 
-Sockets and selector are replaced by objects that take and give bytes as the dice say: whole, in pieces, or not at all for a while,
+Sockets and selector are replaced by objects that take and give bytes as the dice say: whole, in pieces, or none for a while,
 with an end or without one. Mutations change messages before they are framed, or the stream of frames, or the opening handshake.
 After any input the clients go, and the next one must be let in and find the port as Web Serial has it.
 """

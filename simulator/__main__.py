@@ -1,5 +1,8 @@
-"""``python -m simulator`` is ``espsim``."""
+"""``python -m simulator``, which is ``espsim``."""
+
+from __future__ import annotations
 
 from simulator.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Making the cases of a campaign: one per preset, or count-then-sweep.
 
 A fault is an index, not a probability: a clean run counts the frames that go each way, then each kind of fault strikes each
-frame once. All points together are what coverage is measured against. Pairs of such faults are too many to try them all, so they
+frame once. All points together are what coverage is measured against. Pairs of such faults are too many for that, so some
 are drawn by seed.
 """
 

@@ -110,9 +110,7 @@ def command(
         shown = []
         for number, (board, link, way) in enumerate(zip(boards, links, openings, strict=True)):
             download = boot == "download" if boot else link == "tcp" or (link == "pty" and not lines)
-            world = Scenario(
-                board=board, faults=faults, seed=seed + number, download=download, firmware=firmware
-            ).build()
+            world = Scenario(board=board, faults=faults, seed=seed + number, download=download, firmware=firmware).build()
             spec = world.device.adapter.spec
             port: PtyLink | NetworkLink
             if way is not None:

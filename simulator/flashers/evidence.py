@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from flashcore.errors import FlashcoreError
+from flashcore.errors import CancelledError, FlashcoreError
 from flashcore.port import NS_PER_S, ns
 from simulator.faults.frames import FrameFollower
 from simulator.flashers.adapter import Evidence, Image, Task
@@ -155,6 +155,8 @@ def _can_flash(world: World, images: Sequence[Image]) -> bool:
 
     try:
         rescue(world, images)
+    except CancelledError as error:
+        raise KeyboardInterrupt from error
     except (FlashcoreError, VirtualHang):
         return False
     flash = world.flash_image()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Sequence
 
-from flashcore.errors import FlashcoreError
+from flashcore.errors import CancelledError, FlashcoreError
 from simulator.flashers.adapter import Image, Result, Task
 from simulator.flashers.child import ExitStatus
 from simulator.flashers.evidence import Watch, WorldFailureError
@@ -25,6 +25,7 @@ def run_session(task: Task, session: Session) -> Result:
 
     Raises:
         ScenarioError: The world cannot be built.
+        KeyboardInterrupt: The user interrupted it; there is no result.
     """
     watch = Watch(task)
     said: list[str] = []
@@ -33,6 +34,9 @@ def run_session(task: Task, session: Session) -> Result:
     try:
         port = VirtualPort(watch.world.device)
         session(port, task.images, said.append)
+    except CancelledError as error:
+        # flashcore's word for a Ctrl-C, and that was meant for the whole campaign.
+        raise KeyboardInterrupt from error
     except FlashcoreError as error:
         status = int(error.exit_code)
         said.append(f"{error.code}: {error.message}")

@@ -13,7 +13,7 @@ import queue  # noqa: F401 - keeps the real clock
 import threading
 import time
 from collections.abc import Callable
-from types import MappingProxyType
+from types import MappingProxyType, MethodType
 from typing import TypeVar
 
 from flashcore.port import NS_PER_S, Clock, ns
@@ -61,13 +61,14 @@ class VirtualTime:
             setattr(time, name, function)
 
     def _replacements(self) -> dict[str, Callable[..., object]]:
+        # All are bound methods: a class that keeps one as its attribute, as pyserial's `Timeout` does, must not bind it again.
         return {
             "sleep": self.sleep,
-            "time": lambda: EPOCH_S + self.now_ns() / NS_PER_S,
-            "time_ns": lambda: EPOCH_S * NS_PER_S + self.now_ns(),
-            "monotonic": lambda: MONOTONIC_S + self.now_ns() / NS_PER_S,
-            "monotonic_ns": lambda: MONOTONIC_S * NS_PER_S + self.now_ns(),
-            "perf_counter": lambda: self.now_ns() / NS_PER_S,
+            "time": self._time,
+            "time_ns": self._time_ns,
+            "monotonic": self._monotonic,
+            "monotonic_ns": self._monotonic_ns,
+            "perf_counter": self._perf_counter,
             "perf_counter_ns": self.now_ns,
             "localtime": self._of_now(time.localtime),
             "gmtime": self._of_now(time.gmtime),
@@ -108,11 +109,26 @@ class VirtualTime:
         self._too_late(to_ns)
         self._clock.sleep_until(to_ns)
 
-    def _of_now(self, original: Callable[[float | None], _T]) -> Callable[..., _T]:
-        def function(seconds: float | None = None, /) -> _T:
-            return original(EPOCH_S + self.now_ns() / NS_PER_S if seconds is None else seconds)
+    def _time(self) -> float:
+        return EPOCH_S + self.now_ns() / NS_PER_S
 
-        return function
+    def _time_ns(self) -> int:
+        return EPOCH_S * NS_PER_S + self.now_ns()
+
+    def _monotonic(self) -> float:
+        return MONOTONIC_S + self.now_ns() / NS_PER_S
+
+    def _monotonic_ns(self) -> int:
+        return MONOTONIC_S * NS_PER_S + self.now_ns()
+
+    def _perf_counter(self) -> float:
+        return self.now_ns() / NS_PER_S
+
+    def _of_now(self, original: Callable[[float | None], _T]) -> Callable[..., _T]:
+        def function(virtual: VirtualTime, seconds: float | None = None, /) -> _T:
+            return original(virtual._time() if seconds is None else seconds)
+
+        return MethodType(function, self)
 
     def _formatted(self, form: str, moment: time.struct_time | None = None, /) -> str:
         strftime: Callable[[str, time.struct_time], str] = self._originals["strftime"]

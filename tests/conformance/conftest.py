@@ -13,7 +13,7 @@ import pytest
 
 from flashcore.errors import PortError
 from flashcore.ports import open_port
-from tests.conformance import live_limits
+from tests.conformance import live_limits, summary
 from tests.conformance.arms import ModelArm
 from tests.conformance.live_arm import SILENCE_S, LiveArm
 
@@ -52,7 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what cannot be played to a live chip."""
+    """Name the group of each vector; skip, with the reason, what cannot be played to a live chip."""
+    for item in items:
+        group = summary.group(item) if HERE in item.path.parents else ""
+        if group:
+            item.user_properties.append((summary.VECTORS, group))
     if not config.getoption("--espsim-arm"):
         return
     silicon = config.getoption("--espsim-arm-is") == "silicon"

@@ -1,4 +1,4 @@
-"""Releases of esptool as flashers of a campaign: what a single fault on the wire does to each, and that no task sees another."""
+"""Releases of esptool as flashers of a campaign: what a single fault on the wire does to each, and that tasks stay apart."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Row:
 
     Args:
         fault: In text form.
-        old: Verdict on esptool 3.3, which has no retry.
-        middle: On the releases from 3.3.3 to 4.12.
+        old: Verdict on esptool 3.3 and on 4.0 to 4.2, which have no retry.
+        middle: On 3.3.3, and from 4.3 to 4.12.
         new: On 5.6.0.
         waits: Whether 5.6.0 waits for an answer, 6 s, before it gives up.
     """
@@ -45,7 +45,9 @@ class Row:
     waits: bool = False
 
     def of(self, version: tuple[int, ...]) -> Verdict:
-        return self.old if version < (3, 3, 2) else self.middle if version < (5,) else self.new
+        if version < (3, 3, 2) or (4,) <= version < (4, 3):
+            return self.old
+        return self.middle if version < (5,) else self.new
 
 
 ROWS = {
@@ -57,9 +59,10 @@ ROWS = {
     "three noise bytes come first": Row(fault=f"d2h:{WHO}:insert(data=aabbcc)", old=FATAL, middle=STOP, new=FATAL),
     "a line of text comes first": Row(fault=f"d2h:{WHO}:insert(data=68656c6c6f0d0a)", old=FATAL, middle=STOP, new=FATAL),
     # Measured: OK everywhere. Here it is fatal: with an answer in hand that belongs to the block before, esptool is one block
-    # ahead of the stub, and right behind the last block it sends READ_REG to wait for it. The stand-in answered both; a
-    # stub that is still writing keeps only one of two frames that come meanwhile (oracle facts 63 to 65 for the legacy stub, 70 to
-    # 73 for the newer). The legacy stub loses the block and the digest is wrong; the newer one loses READ_REG.
+    # ahead of the stub, and right behind the last block it sends a command to wait for it (READ_REG; 5.6 FLASH_DEFL_END).
+    # The stand-in answered both; a stub that is still writing keeps only one of two frames that come meanwhile (oracle facts
+    # 63 to 65 for the legacy stub, 70 to 73 for the newer). The legacy stub loses the block, and the digest is wrong; the
+    # newer one loses the command behind it.
     "the answer comes twice": Row(fault=f"d2h:{WHO}:duplicate", old=FATAL, middle=FATAL, new=FATAL, waits=True),
     # The same where nothing is in flight behind it is as measured.
     "the last answer comes twice": Row(fault="d2h:nth_frame(FLASH_DEFL_DATA,3):duplicate", old=OK, middle=OK, new=OK),

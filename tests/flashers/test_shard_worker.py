@@ -44,7 +44,8 @@ def work(folder: Path, *bodies: str, wall_s: int = 60) -> list[Result]:
 
 
 def test_output_status_and_time_are_the_task_s_own(tmp_path: Path) -> None:
-    body = f"{OPEN}\nport.write(b'hello')\nprint(port.read(5), time.time(), count)\ntime.sleep(100)\nsys.exit(int(sys.argv[2]) + 7)"
+    body = f"{OPEN}\nport.write(b'hello')\nprint(port.read(5), time.time(), count)\ntime.sleep(100)\n"
+    body += "sys.exit(int(sys.argv[2]) + 7)"
     first, second = work(tmp_path, body, body)
     assert (first.status, second.status) == (7, 8)
     assert first.messages == second.messages

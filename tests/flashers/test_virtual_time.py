@@ -57,6 +57,16 @@ def test_dates_without_an_argument_are_virtual_ones(clock: Clock) -> None:
     assert "2023" in time.asctime()
 
 
+def test_a_class_may_keep_a_clock_as_its_attribute(clock: Clock) -> None:
+    names = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime", "ctime")
+    holder = type("Holder", (), {name: getattr(time, name) for name in (*names, "sleep", "strftime", "asctime")})
+    before = [getattr(time, name)() for name in names]
+    assert [getattr(holder(), name)() for name in names] == before
+    holder().sleep(0)
+    assert holder().strftime("%Y") == "2023"
+    assert holder().asctime() == before[-1]
+
+
 def test_a_negative_sleep_is_refused_as_by_the_real_one(clock: Clock) -> None:
     with pytest.raises(ValueError, match="non-negative"):
         time.sleep(-1)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from flashcore.errors import DeadlineExceededError, FlashcoreError, VerifyError
 from flashcore.image import Region
-from flashcore.loader import Flasher, Options
+from flashcore.loader import Event, Flasher, Options
+from flashcore.loader.progress import BlockDone
 from flashcore.port import NS_PER_S
 from flashcore.protocol import commands
 from flashcore.protocol.opcodes import Opcode
@@ -114,6 +115,15 @@ def writes_at_the_wrong_offset_too(port: VirtualPort, images: Sequence[Image], s
     with Flasher.open(port, ROM) as flasher:
         for image in images:
             flasher.write([Region(offset=offset, data=image.data()) for offset in (image.offset, image.offset + 0x10000)])
+
+
+def is_interrupted(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+    def on_event(event: Event) -> None:
+        if isinstance(event, BlockDone):
+            raise KeyboardInterrupt
+
+    with Flasher.open(port, ROM, on_event) as flasher:
+        flasher.write([Region(offset=image.offset, data=image.data()) for image in images])
 
 
 def burns_a_fuse(port: VirtualPort, images: Sequence[Image], say: Say) -> None:

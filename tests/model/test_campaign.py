@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flashcore.errors import ScenarioError
+from flashcore.errors import CancelledError, ScenarioError
 from simulator.campaign import Record, Verdict
 from simulator.campaign.run import InTurn, processes, run, run_clean
 from simulator.campaign.shrink import by_running, shrink
@@ -65,6 +65,20 @@ _NO_COUNT = run_clean(
 def test_a_flasher_gets_the_verdict_that_it_deserves(session: Session, faults: tuple[str, ...], verdict: Verdict) -> None:
     record = score(Broken(session=session), *faults)
     assert record.judgement.verdict is verdict, record
+
+
+def test_an_interruption_is_no_result_of_the_flasher() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        score(Broken(session=broken.is_interrupted))
+
+
+def test_an_interruption_of_the_session_after_a_failure_bricks_no_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rescue(*_: object) -> None:
+        raise CancelledError("stopped")
+
+    monkeypatch.setattr("simulator.flashers.flashcore.rescue", rescue)
+    with pytest.raises(KeyboardInterrupt):
+        score(Broken(session=broken.honest), "silent-line")
 
 
 def test_a_run_without_faults_is_judged_too() -> None:

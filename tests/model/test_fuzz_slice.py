@@ -89,6 +89,12 @@ def _leaves_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Replay, "end", lambda self: None)
 
 
+def _play_all(player: Player, target: str) -> None:
+    for index in range(12_000):
+        if target_of(index) == target:
+            player.play(index)
+
+
 @pytest.mark.parametrize(
     ("damage", "target"),
     [
@@ -104,11 +110,8 @@ def test_a_fault_in_the_simulator_is_found(
     damage: Callable[[pytest.MonkeyPatch], None], target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damage(monkeypatch)
-    player = Player(7)
-    mine = (index for index in range(12_000) if target_of(index) == target)
     with pytest.raises((BrokenError, AssertionError)):
-        for index in mine:
-            player.play(index)
+        _play_all(Player(7), target)
 
 
 def test_endless_planning_is_stopped() -> None:

@@ -107,8 +107,8 @@ def test_an_unknown_firmware_is_one_clear_error(capsys: pytest.CaptureFixture[st
 
 CLIENT = """
 import os, serial
-port = serial.Serial()
-port.port, port.baudrate, port.timeout, port.dtr, port.rts = os.environ["ESPSIM_PORT"], 38400, 4, False, False
+port = serial.serial_for_url(os.environ["ESPSIM_PORT"], 38400, timeout=4, do_not_open=True)
+port.dtr = port.rts = False
 port.open()
 print(port.read_until(b"$GPRMC")[-6:])
 """

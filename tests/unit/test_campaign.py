@@ -12,7 +12,7 @@ from flashcore.errors import PlanError, ScenarioError
 from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
 from simulator.campaign.case import CLEAN
 from simulator.campaign.generate import KINDS, pairs, smoke, spread, sweep
-from simulator.campaign.oracle import GRACE_S, SLOWER, diagnosis_in
+from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in
 from simulator.campaign.report import coverage, rows, to_json, worst_first
 from simulator.campaign.shrink import shrink
 from simulator.campaign.store import Store, read
@@ -159,11 +159,13 @@ def test_faults_given_together_are_one_case_and_permanent_if_one_of_them_is(faul
 
 # --- verdicts --------------------------------------------------------------------------------------------------------
 
-TOO_LATE = SLOWER * CLEAN_S + GRACE_S + 1
+LATE = SLOWER * CLEAN_S + GRACE_S + 1
+TOO_LATE = STOP_SLOWER * CLEAN_S + STOP_GRACE_S + 1
 
 RULES = [
     ("right in time", result(struck(GOOD, True)), Verdict.RECOVERED),
-    ("right too late", result(struck(dataclasses.replace(GOOD, virtual_s=TOO_LATE), True)), Verdict.HUNG),
+    ("right too late", result(struck(dataclasses.replace(GOOD, virtual_s=LATE), True)), Verdict.HUNG),
+    ("failed late", result(struck(dataclasses.replace(BAD, virtual_s=LATE), True), 2, "silent"), Verdict.FAILED_CLEAN),
     ("says so, is not", result(struck(BAD, True)), Verdict.FALSE_SUCCESS),
     ("says so, wrote elsewhere too", result(struck(dataclasses.replace(GOOD, astray=True), True)), Verdict.FALSE_SUCCESS),
     ("says so before the fault struck", result(struck(BAD, False)), Verdict.FALSE_SUCCESS),
@@ -190,6 +192,13 @@ RULES = [
 @pytest.mark.parametrize(("found", "verdict"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES])
 def test_the_verdict(found: Result, verdict: Verdict) -> None:
     assert judge(FAULTY, found, CLEAN_S).verdict is verdict
+
+
+def test_a_way_around_a_permanent_fault_may_take_longer_than_over_a_transient_one() -> None:
+    case = dataclasses.replace(FAULTY, transient=False)
+    late, too_late = (result(struck(dataclasses.replace(GOOD, virtual_s=seconds), True)) for seconds in (LATE, TOO_LATE))
+    assert judge(case, late, CLEAN_S).verdict is Verdict.RECOVERED
+    assert judge(case, too_late, CLEAN_S).verdict is Verdict.HUNG
 
 
 def test_every_verdict_is_given_by_some_rule() -> None:

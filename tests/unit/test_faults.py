@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -257,9 +259,7 @@ def test_a_frame_in_several_pieces_is_one_frame(what: str, arrives: bytes) -> No
         start += 10 * len(piece)
     assert b"".join(chunk.data for chunk in sent) == arrives
     assert fault.fired == 1
-    assert [later.start_ns >= earlier.end_ns for earlier, later in zip(sent, sent[1:], strict=False)] == [True] * (
-        len(sent) - 1
-    )
+    assert [later.start_ns >= earlier.end_ns for earlier, later in pairwise(sent)] == [True] * (len(sent) - 1)
 
 
 def test_a_place_behind_the_end_of_a_frame_is_not_hit_and_not_counted() -> None:
