@@ -51,7 +51,7 @@ class Row:
         rate: Baud rate for the work.
         outcome: A key of `SHOWN`.
         note: Why, where the outcome is not ``ok``.
-        command: How the client was started.
+        command: How the client was started; of a link that is not in `matrix.LINKS`, espsim with it.
         again: Whether this is the second run, after one that failed beside others.
     """
 
@@ -250,9 +250,9 @@ def _how(rows: Sequence[Row]) -> list[str]:
         family = (item.client.partition(" ")[0], item.link)
         if item.command and family not in seen:
             seen.add(family)
-            options = matrix.LINKS[item.link].options if item.link in matrix.LINKS else ()
-            words = ["espsim run --board", matrix.BOARD, "--link", item.link, *options, "--", item.command]
-            lines.append(" ".join(words))
+            link = matrix.LINKS.get(item.link)
+            start = ["espsim run --board", matrix.BOARD, "--link", item.link, *link.options, "--"] if link else []
+            lines.append(" ".join([*start, item.command]))
     return [*lines, "```", ""]
 
 

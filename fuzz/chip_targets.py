@@ -227,7 +227,7 @@ class _LoaderTarget(ABC):
             if write.data:
                 self.story.append((f"after {write.gap_ns} ns say at {baud or 'its rate'}", write.data))
                 arm.say(write.data, baud)
-            if weigh:
+            if weigh and (write is writes[-1] or len(write.data) > mutator.LONGEST):
                 self._weight = max(self._weight, check_footprint(soc, arm.kernel, limit=limit))
         arm.kernel.advance(arm.kernel.now + dice.choice(RESTS_NS))
         heard = arm.take()

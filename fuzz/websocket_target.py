@@ -198,7 +198,7 @@ class WebSocketTarget:
     def run(self, dice: Random, *, weigh: bool) -> Outcome:
         """Play one input."""
         self._renew()
-        wires = [self._connect(dice, dice.random() < 0.1) for _ in range(dice.choice((1, 1, 1, 1, 2, 12)))]
+        wires = [self._connect(dice, dice.random() < 0.1) for _ in range(dice.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 12)))]
         largest = 0
         offered = 0
         for wire in wires:

@@ -47,9 +47,7 @@ def smoke(base: Case) -> list[Case]:
         base: The clean case.
     """
     rows = [presets.preset(name) for name in presets.names()]
-    return [
-        replace(base, preset=row.id, faults=(row.id,), transient=row.transient, accept=row.accept) for row in rows
-    ]
+    return [replace(base, preset=row.id, faults=(row.id,), transient=row.transient, accept=row.accept) for row in rows]
 
 
 def sweep(base: Case, counted: Evidence) -> list[Case]:

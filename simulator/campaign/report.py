@@ -77,9 +77,7 @@ def coverage(records: Iterable[Record], planned: int) -> str:
     """Return how many of the `planned` fault points the cases visited, as ``N of N points``."""
     shows_nothing = (Verdict.NOT_EXERCISED, Verdict.MODEL_GAP)
     visited = sum(
-        record.case.preset != CLEAN
-        and record.result.evidence.exercised
-        and record.judgement.verdict not in shows_nothing
+        record.case.preset != CLEAN and record.result.evidence.exercised and record.judgement.verdict not in shows_nothing
         for record in records
     )
     return f"{visited} of {planned} points"

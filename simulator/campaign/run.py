@@ -58,9 +58,7 @@ def run_clean(cases: Sequence[Case], adapters: Mapping[str, Adapter], executor: 
     """
     futures = [executor.submit(_shard, adapters[case.flasher], [case.task(CLEAN_LIMIT_S)]) for case in cases]
     results = [future.result()[0] for future in futures]
-    return [
-        _record(case, adapters, result, result.evidence.virtual_s) for case, result in zip(cases, results, strict=True)
-    ]
+    return [_record(case, adapters, result, result.evidence.virtual_s) for case, result in zip(cases, results, strict=True)]
 
 
 def run(
@@ -127,6 +125,4 @@ def _cut(cases: list[Case], size: int) -> list[list[Case]]:
 
 def _record(case: Case, adapters: Mapping[str, Adapter], result: Result, clean_s: float) -> Record:
     judgement = judge(case, result, clean_s)
-    return Record(
-        case=case, version=adapters[case.flasher].version, result=result, judgement=judgement, clean_s=clean_s
-    )
+    return Record(case=case, version=adapters[case.flasher].version, result=result, judgement=judgement, clean_s=clean_s)

@@ -58,6 +58,4 @@ def run_session(task: Task, session: Session) -> Result:
     except WorldFailureError as failure:
         problem = problem or f"the simulator failed: {failure}"
         evidence = watch.evidence(failed=False)
-    return Result(
-        status=status, messages="\n".join(said), evidence=evidence, traceback=crashed, hung=hung, problem=problem
-    )
+    return Result(status=status, messages="\n".join(said), evidence=evidence, traceback=crashed, hung=hung, problem=problem)

@@ -136,9 +136,7 @@ def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, functio
     except WorldFailureError as failure:
         problem = problem or f"the simulator failed: {failure}"
     crashed = bool(_TRACEBACK.search(messages)) and not problem
-    result = Result(
-        status=status, messages=messages, evidence=evidence, traceback=crashed, hung=hung, problem=problem
-    )
+    result = Result(status=status, messages=messages, evidence=evidence, traceback=crashed, hung=hung, problem=problem)
     _append(job["results"], result.to_json())
     os._exit(0)
 

@@ -71,9 +71,7 @@ ROWS = {
     ),
     "a bad escape is in it": Row(fault=f"d2h:{WHO}:corrupt(mask=0xdb,at=5)", old=FATAL, middle=STOP, new=FATAL),
     "an empty frame comes first": Row(fault=f"d2h:{WHO}:insert(data=c0c0)", old=OK, middle=OK, new=OK),
-    "it names another command": Row(
-        fault=f"d2h:{WHO}:corrupt(mask=0x02,at=2)", old=FATAL, middle=STOP, new=FATAL, waits=True
-    ),
+    "it names another command": Row(fault=f"d2h:{WHO}:corrupt(mask=0x02,at=2)", old=FATAL, middle=STOP, new=FATAL, waits=True),
 }
 
 

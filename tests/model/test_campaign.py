@@ -33,9 +33,9 @@ def score(adapter: Adapter, *faults: str, clean_s: float = 3.0) -> Record:
     return record
 
 
-_NO_COUNT = run_clean(
-    [Order(size=SIZE).clean("broken")], {"broken": Broken(session=broken.honest)}, InTurn()
-)[0].result.evidence
+_NO_COUNT = run_clean([Order(size=SIZE).clean("broken")], {"broken": Broken(session=broken.honest)}, InTurn())[
+    0
+].result.evidence
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,7 @@ def test_smoke_prints_a_table_and_the_coverage(capsys: pytest.CaptureFixture[str
     assert lines[-1] == "flashcore: 7 of 7 points"
 
 
-def test_the_json_has_meta_and_cases_and_each_case_can_be_repeated(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_json_has_meta_and_cases_and_each_case_can_be_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "score.json"
     assert status_of(["score", "flashcore", "--suite", "sweep", *LITTLE, "--limit", "5", "--json", str(path)]) == 0
     whole = json.loads(path.read_text())
@@ -77,9 +75,7 @@ def test_a_second_run_takes_what_the_first_has_kept(tmp_path: Path, capsys: pyte
         (["score", "flashcore", "--resume", "no/such/folder.jsonl"], 2, "cannot use no/such/folder.jsonl"),
     ],
 )
-def test_a_wrong_order_is_one_clear_error(
-    words: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_order_is_one_clear_error(words: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of(words) == status
     assert says in capsys.readouterr().err
 
