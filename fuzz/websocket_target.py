@@ -211,12 +211,12 @@ class WebSocketTarget:
             if dice.random() < 0.2:
                 self._link.send(dice.randbytes(dice.choice((1, 200, 5000))))
             largest = max(largest, self._kept())
-            if weigh:
-                check_footprint(self._link, limit=MAX_PEERS * (MAX_OUTGOING + MAX_MESSAGE))
             for wire in wires:
                 wire.room += dice.choice((0, 0, 1, 100, 1 << 16))
             if not any(wire.coming for wire in wires if not wire.closed) and dice.random() < 0.5:
                 break
+        if weigh:
+            check_footprint(self._link, limit=MAX_PEERS * (MAX_OUTGOING + MAX_MESSAGE))
         if sum(map(len, passed)) > offered:
             raise BrokenError("the port gets no more than the client said", f"{sum(map(len, passed))} of {offered} bytes")
         heard = b"".join(_server_said(bytes(wire.heard)) for wire in wires)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from simulator.chip import efuse as efuse_block
 from simulator.chip import spi_regs
@@ -39,13 +40,19 @@ def assemble(config: ChipConfig, now: Callable[[], int]) -> Parts:
     """
     flash = NorFlash(part(config.flash))
     memory = Memory()
-    efuse = Efuse.for_chip(config.efuse, mac=config.mac, fields=config.efuse_fields)
+    efuse = Efuse(_factory_cells(config.efuse, config.mac, tuple(config.efuse_fields.items())))
     registers = Registers(memory, board_registers(config, efuse, strap=0))
     memory.attach(efuse_block.BASE, efuse_block.BLOCK_SIZE, efuse.read, efuse.write)
     spi = SpiController(flash, now, attached=not config.needs_attach)
     for base in SPI_BASES:
         memory.attach(base, spi_regs.BLOCK_SIZE, spi.read, spi.write)
     return Parts(flash, memory, efuse, registers, spi)
+
+
+@cache
+def _factory_cells(variant: str, mac: str, fields: tuple[tuple[str, int], ...]) -> tuple[tuple[int, ...], ...]:
+    """Return what is burnt at the factory; many boards of one kind are made in a campaign."""
+    return Efuse.for_chip(variant, mac=mac, fields=dict(fields)).cells
 
 
 def board_registers(config: ChipConfig, efuse: Efuse, *, strap: int) -> BoardRegisters:

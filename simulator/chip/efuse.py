@@ -90,6 +90,11 @@ class Efuse:
         efuse.reset()
         return efuse
 
+    @property
+    def cells(self) -> tuple[tuple[int, ...], ...]:
+        """The cells of blocks 0 to 3 as words, hidden or not."""
+        return tuple(tuple(block) for block in self._cells)
+
     def field(self, name: str) -> int:
         """Return a field as the cells hold it, hidden or not.
 

@@ -145,11 +145,11 @@ class Serial(SerialBase):
         self._link.set_lines(dtr=self._dtr_state, rts=self._rts_state)
 
     def close(self) -> None:
-        """Close the port; the lines are released. Closing twice is harmless."""
+        """Close the port; the driver does with the lines what it does. Closing twice is harmless."""
         self.is_open = False
         if self._link is not None:
             link, self._link = self._link, None
-            link.close()
+            link.close(lines=link.device.adapter.spec.lines_on_close)
         if self._endpoint is not None:
             self._endpoint.opened.remove(self)
             self._endpoint = None

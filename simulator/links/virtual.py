@@ -122,11 +122,15 @@ class VirtualPort:
         """Forget everything received but not yet read."""
         self._do(HostDiscard())
 
-    def close(self) -> None:
-        """Give the port back with both lines released. Closing twice is harmless."""
+    def close(self, *, lines: tuple[bool, bool] | None = (False, False)) -> None:
+        """Give the port back, by default with both lines released. Closing twice is harmless.
+
+        Args:
+            lines: DTR and RTS as they are left; ``None`` leaves them as they are.
+        """
         if self._open:
-            if self._dtr or self._rts:
-                self.set_lines(dtr=False, rts=False)
+            if lines is not None and lines != (self._dtr, self._rts):
+                self.set_lines(dtr=lines[0], rts=lines[1])
             self._open = False
             self.device.submit(HostClose())
 

@@ -7,6 +7,7 @@ import fcntl
 import struct
 import termios
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import serial
@@ -55,6 +56,30 @@ def test_opening_asserts_both_lines_in_one_step(echo: Decoy, journal: Journal) -
 def test_closing_releases_both_lines(echo: Decoy, journal: Journal) -> None:
     serial.serial_for_url("sim://loop").close()
     assert lines(journal)[-1] == "dtr=0 rts=0"
+
+
+@pytest.mark.parametrize(
+    ("on_open", "on_close", "expected"),
+    [
+        (None, None, ["dtr=0 rts=1"]),
+        ((True, True), None, ["dtr=1 rts=1", "dtr=0 rts=1"]),
+        (None, (False, False), ["dtr=0 rts=1", "dtr=0 rts=0"]),
+        (None, (True, False), ["dtr=0 rts=1", "dtr=1 rts=0"]),
+    ],
+)
+def test_the_driver_decides_what_opening_and_closing_do_to_the_lines(
+    echo: Decoy,
+    journal: Journal,
+    on_open: tuple[bool, bool] | None,
+    on_close: tuple[bool, bool] | None,
+    expected: list[str],
+) -> None:
+    echo.adapter.spec = replace(echo.adapter.spec, lines_on_open=on_open, lines_on_close=on_close)
+    port = serial.serial_for_url("sim://loop", do_not_open=True)
+    port.dtr, port.rts = False, True
+    port.open()
+    port.close()
+    assert lines(journal) == expected
 
 
 def test_lines_set_before_opening_are_kept(echo: Decoy, journal: Journal) -> None:

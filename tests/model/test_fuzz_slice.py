@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from fuzz import run
 from fuzz.bounds import BrokenError, BudgetKernel, check_footprint, footprint, frames
 from fuzz.corpus import rom_corpus, stub_corpus
 from fuzz.targets import MIX, TARGETS, Player, target_of
@@ -112,6 +116,54 @@ def test_a_fault_in_the_simulator_is_found(
     damage(monkeypatch)
     with pytest.raises((BrokenError, AssertionError)):
         _play_all(Player(7), target)
+
+
+def test_a_failure_is_kept_with_what_was_said_and_the_command_that_repeats_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "STORE", tmp_path)
+    index = MIX.index("rfc2217")
+    player, tally = Player(7), run.Tally()
+    with monkeypatch.context() as context:
+        _sends_bare_bytes(context)
+        while not tally.failures:
+            index += len(MIX)
+            run.play(player, 7, index, tally)
+    (failure,) = tally.failures
+    kept = json.loads(failure.save().read_text())
+    assert kept["command"] == f"python fuzz/run.py --seed 7 --only {index}"
+    assert kept["error"].startswith("BrokenError: the client gets what the device said")
+    assert kept["story"] == [["say", data.hex()] for _, data in player_story(index)]
+    assert f"{tally.played['rfc2217']:,}" in "".join(line for line in run.report(tally, 1) if line.startswith("rfc2217"))
+
+
+def player_story(index: int) -> list[tuple[str, bytes]]:
+    """Return what an input says when nothing breaks."""
+    player = Player(7)
+    player.play(index)
+    return player.story(index)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers for processor time")
+def test_an_input_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hung:
+        def play(self, index: int) -> None:
+            while True:
+                pass
+
+        def story(self, index: int) -> list[tuple[str, bytes]]:
+            return []
+
+        def forget(self, index: int) -> None: ...
+
+    monkeypatch.setattr(run, "HANG_S", 0.01)
+    before = signal.signal(signal.SIGVTALRM, run._hung)
+    tally = run.Tally()
+    try:
+        run.play(Hung(), 1, 0, tally)  # type: ignore[arg-type]
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+    assert "processor time" in tally.failures[0].error
 
 
 def test_endless_planning_is_stopped() -> None:
