@@ -4,7 +4,7 @@ What holds at any time, whatever came before: a good block lands where its numbe
 range that its BEGIN opened; one with a wrong checksum or out of turn changes nothing; nothing else changes the flash; and a
 reset brings back a loader that answers SYNC.
 
-Source: oracle facts 3, 25, 33 to 35, 51, 53, 55, 62, 76; flash_bad_checksum_resend in rom_flash.json, stub_e3, stub_e5_2.
+Source: oracle facts 3, 25, 33 to 35, 51, 53, 55, 62, 76; rom_flash.json flash_bad_checksum_resend.
 """
 
 from __future__ import annotations
