@@ -37,6 +37,9 @@ RESTS_NS = (400 * MS, 400 * MS, 400 * MS, 5 * S)
 FLOOD_ONE_IN = 64
 """Of how many inputs one goes on and on."""
 
+WEIGH_EVERY = 10
+"""After how many writes the buffers are counted, where they are."""
+
 MAX_OUTPUT = 9_000_000
 """Bytes that a chip may send for one input: all of its flash with each byte escaped, and a little more."""
 
@@ -216,18 +219,18 @@ class _LoaderTarget(ABC):
         longest = max((len(write.data) for write in writes), default=0)
         baud = dice.choice(RATES) if longest < mutator.LONGEST else 0
         # At a rate that it does not listen to, the chip hears up to four bytes for each one, all of a write together.
-        limit = MAX_FOOTPRINT + (4 * longest if baud else 0)
+        limit = MAX_FOOTPRINT + 4 * longest
         if hurried is not None:
             self.story.append(("say", hurried.sent))
             arm.say(hurried.sent, 0)
             arm.kernel.advance(arm.kernel.now + self.pause_ns)
-        for write in writes:
+        for number, write in enumerate(writes):
             if write.gap_ns:
                 arm.kernel.advance(arm.kernel.now + write.gap_ns)
             if write.data:
                 self.story.append((f"after {write.gap_ns} ns say at {baud or 'its rate'}", write.data))
                 arm.say(write.data, baud)
-            if weigh and (write is writes[-1] or len(write.data) > mutator.LONGEST):
+            if weigh and (number == len(writes) - 1 or number % WEIGH_EVERY == WEIGH_EVERY - 1):
                 self._weight = max(self._weight, check_footprint(soc, arm.kernel, limit=limit))
         arm.kernel.advance(arm.kernel.now + dice.choice(RESTS_NS))
         heard = arm.take()

@@ -242,7 +242,7 @@ def flood(dice: Random) -> Writes:
     erase = _frame(0x02, _words(0x40_0000, 0x1000, 0x400, 0))
     filler = dice.choice((b"\x55", b"\xdb", b"\xdb\xdc", b"\0"))
     start = Write(dice.choice((b"\xc0", b"\xc0\xc0", b"", SYNC + erase + b"\xc0")))
-    return [start, *[Write(filler * (FLOOD // 4 // len(filler)))] * 4]
+    return [start, *[Write(filler * (FLOOD // 40 // len(filler)))] * 40]
 
 
 def _words(*words: int) -> bytes:

@@ -79,17 +79,18 @@ def test_a_world_that_cannot_be_built_is_reported_first() -> None:
         run("no-such-tool", request=Request(scenario=Scenario(board="nothing")))
 
 
-def test_an_interrupt_ends_the_program_and_leaves_no_port() -> None:
+def test_an_interrupt_ends_the_program_and_all_that_it_started() -> None:
     code = (
         "import sys\nfrom simulator.cli.main import status_of\n"
         "sys.exit(status_of(['run', '--link', 'pty', '-f', 'wrong-port-echo', '--', 'sh', '-c',"
-        " 'echo $ESPSIM_PORT; exec sleep 1000']))"
+        " 'echo $ESPSIM_PORT $$; exec sleep 1000']))"
     )
     espsim = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert espsim.stdout is not None
-    port = espsim.stdout.readline().strip()
+    port, process = espsim.stdout.readline().split()
     assert os.path.exists(port)
     espsim.send_signal(signal.SIGINT)
     assert espsim.wait(30) == 130
     espsim.stdout.close()
-    assert not os.path.exists(port)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(process), 0)

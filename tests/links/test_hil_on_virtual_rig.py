@@ -244,7 +244,9 @@ def pytest_runtest_call(item):
     if "mem_ok" in item.name:
         path = item.funcargs["arm"].port.name
         os.kill(int(os.environ["SERVER"]), signal.SIGTERM)
-        while os.path.exists(path):
+        for _ in range(300):
+            if not os.path.exists(path):
+                break
             time.sleep(0.01)
     return (yield)
 """

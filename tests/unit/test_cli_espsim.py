@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -155,4 +154,3 @@ def test_serve_offers_a_port_for_each_board_until_it_is_told_to_stop() -> None:
     server.send_signal(signal.SIGTERM)
     assert server.wait(30) == 0
     server.stdout.close()
-    assert not any(os.path.exists(path) for path in ports)
