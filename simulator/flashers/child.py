@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum, unique
 from types import FrameType
 
@@ -54,6 +54,7 @@ class Child:
             self._process = subprocess.Popen(list(words), env=dict(environment), process_group=0)
         except OSError as error:
             raise CommandError(f"cannot start {words[0]}: {error.strerror}") from error
+        self._closed = False
         self._terminal = _Terminal(self._process.pid)
         self._ended, self._announce = os.pipe()
         self._watcher = threading.Thread(target=self._watch, name="espsim-child", daemon=True)
@@ -86,13 +87,18 @@ class Child:
         self._signal(signal.SIGINT)
 
     def close(self) -> int:
-        """Make sure that CMD has ended, take the terminal back, and return the exit status as a shell reports it."""
-        if self.running:
-            self.end()
-        self._watcher.join()
-        for descriptor in (self._ended, self._announce):
-            os.close(descriptor)
-        self._terminal.take_back()
+        """Make sure that CMD has ended, take the terminal back, and return the exit status as a shell reports it.
+
+        Closing twice is harmless.
+        """
+        if not self._closed:
+            self._closed = True
+            if self.running:
+                self.end()
+            self._watcher.join()
+            for descriptor in (self._ended, self._announce):
+                os.close(descriptor)
+            self._terminal.take_back()
         status = self._process.wait()
         return status if status >= 0 else 128 - status
 
@@ -135,28 +141,47 @@ def _give_terminal(group: int) -> None:
 
 
 @contextlib.contextmanager
-def forwarding(child: Child) -> Iterator[None]:
-    """Let signals that would end us end CMD instead, so that everything is cleaned up behind it.
+def running(words: Sequence[str], environment: Mapping[str, str]) -> Iterator[Child]:
+    """Start CMD, and let signals that would end us end CMD instead, so that everything is cleaned up behind it.
 
-    Python gives signals to the main thread alone; a run in another thread leaves them as they are.
+    A signal that comes while CMD is being started is passed on as soon as it runs; at the end CMD is closed.
+
+    Raises:
+        CommandError: It cannot be started.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+    child: Child | None = None
+    early: list[int] = []
 
     def forward(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
+        if child is None:
+            early.append(number)
+        elif number == signal.SIGINT:
             child.interrupt()
         else:
             child.end()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, forward) for number in numbers}
+    with _handled_by(forward):
+        child = Child(words, environment)
+        try:
+            for number in early:
+                forward(number, None)
+            yield child
+        finally:
+            child.close()
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Give the signals that end a process to `handler`; Python lets the main thread alone do that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def environment_with(url: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from simulator.clock import monotonic_ns
-from simulator.flashers.child import Child, ExitStatus, environment_with, forwarding
+from simulator.flashers.child import ExitStatus, environment_with, running
 from simulator.flashers.interpreter import locate
 from simulator.flashers.job import Request, conclude
 from simulator.flashers.virtual_run import Finished, with_port
@@ -104,13 +104,10 @@ def _run(
     """Run `command` while `world` is served at `link`."""
     engine = pump.Pump(world.device, link, pace=pace)
     start = monotonic_ns()
-    child = Child(command, variables)
-    try:
-        with forwarding(child):
-            until = None if timeout_s is None else start + round(timeout_s * 1e9)
-            in_time = pump.run([engine], stop=child.fileno(), until_ns=until)
-    finally:
-        status = child.close()
+    with running(command, variables) as child:
+        until = None if timeout_s is None else start + round(timeout_s * 1e9)
+        in_time = pump.run([engine], stop=child.fileno(), until_ns=until)
+    status = child.close()
     wall_s = (monotonic_ns() - start) / 1e9
     engine.settle()
     return Finished(

@@ -11,7 +11,7 @@ from pathlib import Path
 import flashcore
 import simulator
 from simulator.clock import monotonic_ns
-from simulator.flashers.child import Child, ExitStatus, environment_with, forwarding
+from simulator.flashers.child import ExitStatus, environment_with, running
 from simulator.flashers.interpreter import CommandError, require_version, resolve
 from simulator.flashers.job import Outcome, Request
 
@@ -79,8 +79,7 @@ def run_virtual(words: Sequence[str], request: Request, *, timeout_s: float | No
             encoding="utf-8",
         )
         start = monotonic_ns()
-        child = Child([*command.interpreter, str(BOOTSTRAP), str(job)], environment_with(url))
-        with forwarding(child):
+        with running([*command.interpreter, str(BOOTSTRAP), str(job)], environment_with(url)) as child:
             in_time = child.wait(timeout_s)
         status = child.close()
         wall_s = (monotonic_ns() - start) / 1e9
