@@ -119,7 +119,9 @@ def run_all(cases: Sequence[Case], rows: dict[tuple[str, str, str, str, int], Ro
         futures = {pool.submit(answer, case): case for case, pool in pools.items()}
         for number, future in enumerate(as_completed(futures), 1):
             found = future.result()
-            rows[found.key] = found
+            before = rows.get(found.key)
+            failed_before = before is not None and before.outcome == FAILS and found.link != "virtual"
+            rows[found.key] = replace(found, again=failed_before)
             if found.outcome == FAILS:
                 failed.append(futures[future])
                 sys.stderr.write(f"FAILS {futures[future].name}: {found.note}\n")
@@ -195,8 +197,8 @@ def operation_table(rows: Sequence[Row], notes: Notes) -> list[str]:
     return table(["operation", *(f"{link}, {loader}" for link, loader in columns)], body)
 
 
-def page(rows: Sequence[Row]) -> str:
-    """Return the page."""
+def page(rows: Sequence[Row], missing: int = 0) -> str:
+    """Return the page about `rows`, with `missing` cases of the matrix still to be run."""
     notes = Notes()
     images = [item for item in rows if item.subject not in matrix.OPERATIONS]
     operations = [item for item in rows if item.subject in matrix.OPERATIONS]
@@ -222,6 +224,7 @@ def page(rows: Sequence[Row]) -> str:
         "* **ok, but**: the same, and the chip did more than it was asked for.",
         "* **refused**: client or chip cannot do this; the client says so, exits with 2, and nothing has changed.",
         "* **-**: the client has no such mode.",
+        *([f"* an empty cell: {missing} cases were not run this time; `--resume` runs them."] if missing else []),
         "",
         "In real time clients give an answer as little as 50 ms; what fails beside other cases is run once more, alone:",
         f"{again} of {in_real_time} cases.",
@@ -271,6 +274,7 @@ def main(arguments: Sequence[str]) -> int:
     rows = {item.key: item for item in load(OWN)} if kept and OWN.exists() else {}
     cases = list(matrix.everything(peers.releases()))
     order = {row(case, OK).key: number for number, case in enumerate(cases)}
+    rows |= {found.key: found for found in map(answer, (case for case in cases if case.cannot))}
     if options.only:
         cases = [case for case in cases if re.search(options.only, case.name)]
     if options.resume:
@@ -279,7 +283,7 @@ def main(arguments: Sequence[str]) -> int:
         run_all(cases, rows, options.jobs)
     own = sorted((item for item in rows.values() if item.key in order), key=lambda item: order[item.key])
     others = [item for file in [*sorted(set(FOLDER.glob("*.json")) - {OWN}), *options.merge] for item in load(file)]
-    PAGE.write_text(page([*own, *others]), encoding="utf-8")
+    PAGE.write_text(page([*own, *others], len(order) - len(own)), encoding="utf-8")
     return int(any(item.outcome == FAILS for item in [*own, *others]))
 
 

@@ -47,6 +47,8 @@ def test_each_finding_has_its_cell_and_each_reason_one_note(script: ModuleType) 
     assert "| websocket | ROM, compressed |  |  |  |  |  |  |  | ok, but |" in lines
     assert "| `erase-flash` |  | refused [2](#notes) |" in lines
     assert lines[-2:] == ["1. Exit code 2.", "2. The ROM."]
+    assert not any("empty cell" in line for line in lines)
+    assert "* an empty cell: 7 cases were not run this time; `--resume` runs them." in script.page(rows, 7).splitlines()
 
 
 def test_rates_share_a_cell_unless_they_differ(script: ModuleType) -> None:
