@@ -8,15 +8,13 @@ does not take of it is kept here, and a client that does not read is not listene
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from simulator.board.board import Device, HostBytes, HostClose, HostEvent, HostLines, HostOpen
 from simulator.links.line_modes import LineMode, Lines, Literal, Replay
-from simulator.links.seat import Address, Seat
+from simulator.links.seat import Address, SeatedLink
 from simulator.links.telnet_port import TelnetPort, escaped
 
 
-class Rfc2217Link:
+class Rfc2217Link(SeatedLink):
     """A TCP port that is a serial port with all that belongs to it. Close it, or use it as a context manager.
 
     Args:
@@ -29,7 +27,7 @@ class Rfc2217Link:
     """
 
     def __init__(self, device: Device, address: Address | None = None, *, lines: LineMode = LineMode.REPLAY) -> None:
-        self.seat = Seat(address or Address())
+        super().__init__(address)
         self.path = f"rfc2217://{self.seat.reachable}"
         """What a client on this machine opens, as pyserial writes it."""
         self._device = device
@@ -38,26 +36,6 @@ class Rfc2217Link:
         self._output = bytearray()
         self._session: TelnetPort | None = None
         self._lines: Lines = Literal(self._events.append)
-
-    def __enter__(self) -> Rfc2217Link:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove the port; a client that has it open sees it vanish. Closing twice is harmless."""
-        self.seat.close()
-
-    @property
-    def data_descriptor(self) -> int | None:
-        """The client's connection."""
-        return self.seat.descriptor
-
-    @property
-    def other_descriptors(self) -> Sequence[int]:
-        """Where clients knock."""
-        return (self.seat.doorbell,)
 
     @property
     def pending(self) -> int:

@@ -12,7 +12,9 @@ import contextlib
 import errno
 import select
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from flashcore.errors import FlashcoreError
 from simulator.board.board import HostBytes, HostClose, HostEvent, HostOpen
@@ -220,3 +222,37 @@ def _hung_up(client: socket.socket) -> bool:
         return not client.recv(1, socket.MSG_PEEK)
     except OSError as error:
         return error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK)
+
+
+class SeatedLink:
+    """What every link with one seat for a client is to the pump, but for the bytes. Close it, or use it as a context manager.
+
+    Args:
+        address: Where to listen; on this machine only, by default.
+
+    Raises:
+        FlashcoreError: It is not possible to listen there.
+    """
+
+    def __init__(self, address: Address | None = None) -> None:
+        self.seat = Seat(address or Address())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the port; a client that has it open sees it vanish. Closing twice is harmless."""
+        self.seat.close()
+
+    @property
+    def data_descriptor(self) -> int | None:
+        """The client's connection."""
+        return self.seat.descriptor
+
+    @property
+    def other_descriptors(self) -> Sequence[int]:
+        """Where clients knock."""
+        return (self.seat.doorbell,)

@@ -6,13 +6,11 @@ time; another one's connection is closed at once. A new client gets nothing of w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from simulator.board.board import HostBaud, HostEvent, HostOpen
-from simulator.links.seat import Address, Seat
+from simulator.links.seat import Address, SeatedLink
 
 
-class TcpLink:
+class TcpLink(SeatedLink):
     """A TCP port that is a serial port. Close it, or use it as a context manager.
 
     Args:
@@ -23,29 +21,9 @@ class TcpLink:
     """
 
     def __init__(self, address: Address | None = None) -> None:
-        self.seat = Seat(address or Address())
+        super().__init__(address)
         self.path = f"socket://{self.seat.reachable}"
         """What a client on this machine opens, as pyserial writes it."""
-
-    def __enter__(self) -> TcpLink:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Remove the port; a client that has it open sees it vanish. Closing twice is harmless."""
-        self.seat.close()
-
-    @property
-    def data_descriptor(self) -> int | None:
-        """The client's connection."""
-        return self.seat.descriptor
-
-    @property
-    def other_descriptors(self) -> Sequence[int]:
-        """Where clients knock."""
-        return (self.seat.doorbell,)
 
     @property
     def pending(self) -> int:
