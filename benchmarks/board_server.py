@@ -1,17 +1,20 @@
-"""Many boards in one process, for benchmarks: ports on standard output, digests at the end.
+"""Many boards in one process, for benchmarks: their ports and memory on standard output, digests at the end.
 
     python -m benchmarks.board_server LINK COUNT
 
-Serves like ``espsim serve --pace max`` until its standard input ends, then prints one JSON object: for each port the MD5 of the
-whole flash array, so that what a client wrote can be judged by the array itself.
+Prints one JSON object once all boards are served: their ports, and what all but the first need while idle, counted within this
+process so that two processes need not be compared. Serves like ``espsim serve --pace max`` until its standard input ends, then
+prints another: for each port the MD5 of the whole flash array, so that what a client wrote can be judged by the array itself.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import sys
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 from simulator.links import pump
 from simulator.links.network import Network, NetworkLink, Way
@@ -28,6 +31,7 @@ def main() -> None:
     with ExitStack() as stack:
         worlds: dict[str, World] = {}
         pumps = []
+        first_bytes = 0
         for number in range(count):
             world = Scenario(board=BOARD, seed=number, download=True).build()
             link: PtyLink | NetworkLink
@@ -35,10 +39,20 @@ def main() -> None:
             stack.enter_context(closing(link))
             worlds[link.path] = world
             pumps.append(pump.Pump(world.device, link, pace=pump.Pace.MAX))
-            print(link.path, flush=True)
+            first_bytes = first_bytes or memory_bytes()
+        print(json.dumps({"ports": [*worlds], "idle_bytes": memory_bytes() - first_bytes}), flush=True)
         pump.run(pumps, stop=sys.stdin.fileno())
         digests = {path: hashlib.md5(world.flash_image()).hexdigest() for path, world in worlds.items()}
     print(json.dumps(digests), flush=True)
+
+
+def memory_bytes() -> int:
+    """Return the memory that this process has to itself, and its part of what it shares."""
+    gc.collect()
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("the system does not tell how much memory a process uses")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ COST = at_most(1 / 3)
 """CPU time of the simulator as part of the client's."""
 MEMORY_MB = 2.0
 """Memory of an idle board that is allowed, in 10^6 bytes."""
+LEAST_BOARDS = 50
+"""Boards from which on their memory shows: one takes less than 30 kB, and some hundred kB lie free in a warm process."""
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,7 +48,7 @@ class Setup:
         size: Bytes written and read by it.
         links: The links over which it does so.
         rounds: How often.
-        boards: Boards that one process serves.
+        boards: Boards that one process serves; so many that what they need is more than the memory that lies free anyway.
         clients: How many of them are flashed at once.
         image: Bytes that each of these gets.
     """
@@ -58,6 +60,10 @@ class Setup:
     boards: int = 200
     clients: int = 20
     image: int = 256 * workload.KIB
+
+    def __post_init__(self) -> None:
+        if self.boards < LEAST_BOARDS:
+            raise ValueError(f"the memory of {self.boards} boards cannot be told from what lies free, take {LEAST_BOARDS}")
 
 
 class Server(AbstractContextManager["Server"]):
@@ -72,7 +78,10 @@ class Server(AbstractContextManager["Server"]):
         words = (sys.executable, "-m", "benchmarks.board_server", link, str(count))
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
         assert self._process.stdout is not None
-        self.ports = [self._process.stdout.readline().strip() for _ in range(count)]
+        served = json.loads(self._process.stdout.readline())
+        self.ports = [str(port) for port in served["ports"]]
+        self.idle_bytes = int(served["idle_bytes"])
+        """What the boards behind the first one need together while nobody uses them."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self._process.poll() is None:
@@ -88,14 +97,6 @@ class Server(AbstractContextManager["Server"]):
     def cpu_s(self) -> float:
         """CPU time that it has used, in seconds. It has one thread."""
         return int(Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0]) / 1e9
-
-    @property
-    def memory_mb(self) -> float:
-        """Memory that it has in use, in 10^6 bytes."""
-        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024 / 1e6
-        raise AssertionError("the system does not tell how much memory a process uses")
 
 
 def measure(setup: Setup) -> Table:
@@ -138,10 +139,8 @@ def _alone(setup: Setup, link: str, folder: Path) -> list[Row]:
 def _crowd(setup: Setup, folder: Path) -> list[Row]:
     """Flash some of many boards at once."""
     images = {}
-    with Server("tcp", 1) as one:
-        alone_mb = one.memory_mb
     with Server("tcp", setup.boards) as server:
-        idle_mb = (server.memory_mb - alone_mb) / max(setup.boards - 1, 1)
+        idle_mb = server.idle_bytes / (setup.boards - 1) / 1e6
         clients = []
         chosen = server.ports[:: max(1, setup.boards // setup.clients)][: setup.clients]
         before = server.cpu_s

@@ -51,8 +51,13 @@ def test_sessions_run_on_a_board_of_their_own_each() -> None:
 def test_realtime_judges_boards_by_their_flash() -> None:
     pytest.importorskip("esptool")
     python = Path(sys.executable)
-    setup = realtime.Setup(python=python, size=8192, links=("tcp",), rounds=1, boards=4, clients=2, image=4096)
+    setup = realtime.Setup(python=python, size=8192, links=("tcp",), rounds=1, boards=60, clients=2, image=4096)
     assert well_formed(realtime.measure(setup), 4)
+
+
+def test_realtime_wants_enough_boards_to_tell_their_memory() -> None:
+    with pytest.raises(ValueError, match="take 50"):
+        realtime.Setup(python=Path(sys.executable), boards=4)
 
 
 def test_startup_starts_both_command_lines() -> None:
