@@ -18,7 +18,7 @@ from simulator.campaign.shrink import shrink
 from simulator.campaign.store import Store, read
 from simulator.campaign.suite import Order, Suite
 from simulator.faults import presets
-from simulator.faults.presets.reader import parse_preset
+from simulator.faults.presets.preset import parse_preset
 from simulator.faults.text import parse
 from simulator.flashers.adapter import Evidence, Image, Result, Task
 from simulator.flashers.job import FaultOutcome

@@ -17,7 +17,7 @@ from simulator.faults import model, presets
 from simulator.faults.frames import FrameFollower
 from simulator.faults.model import Fault, Where
 from simulator.faults.plan import ActiveFault, install
-from simulator.faults.presets.reader import parse_preset
+from simulator.faults.presets.preset import parse_preset
 from simulator.faults.text import format as text_of
 from simulator.faults.text import parse
 from simulator.rng import Rng
@@ -218,21 +218,35 @@ def test_unknown_preset_names_the_nearest() -> None:
     assert "silent-line" in caught.value.hint
 
 
+ROW = 'id = "a"\ntitle = "b"\nrank = 1\nclass = "c"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("id = ", "x.toml: "),
-        ('id = "a"', "field 'title' is missing"),
-        ('id = "a"\ntitle = 3', "title must be str, not int"),
-        ('id = "a"\nheadline = "b"', "unknown field 'headline'"),
-        ('id = "a"\ntitle = "b"\nrank = 1\nclass = "c"\nfaults = [1]', "faults must hold strings only"),
-        ('id = "a"\ntitle = "b"\nrank = 1\nclass = "c"\nfaults = ["h2d:x:drop"]', "unknown trigger 'x'"),
+        ('id = "a"', "missing required field `title`"),
+        ('id = "a"\ntitle = 3', "x.toml: title: expected `str`, got `int`"),
+        (ROW + 'headline = "b"', "unknown field 'headline'"),
+        (ROW + "faults = [1]", "x.toml: faults[0]: expected `str`, got `int`"),
+        (ROW + 'faults = ["h2d:always:drop", "h2d:x:drop"]', "x.toml: faults[1]: fault 'h2d:x:drop': unknown trigger 'x'"),
+        (ROW + 'accept = ["("]', "x.toml: accept[0] is no regular expression"),
+        (ROW + "[board]\nc_nf = -1", "x.toml: board.c_nf: expected `float` >= 0.0"),
+        (ROW + "[board.strap]\nio3 = true", "x.toml: board.strap: unknown field 'io3'"),
+        (ROW + "[[job.images]]\noffset = 0\nkind = 'elf'", "x.toml: job.images[0].kind: invalid enum value 'elf'"),
+        (ROW + "[[job.images]]\nofset = 0", "x.toml: job.images[0]: unknown field 'ofset'"),
     ],
 )
 def test_a_bad_preset_file_gives_one_error_with_the_field(text: str, says: str) -> None:
     with pytest.raises(PlanError) as caught:
         parse_preset(text, source="x.toml")
     assert says in caught.value.message
+
+
+def test_an_unknown_field_of_a_table_is_told_with_the_nearest_of_that_table() -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_preset(ROW + "[[job.images]]\nofset = 0", source="x.toml")
+    assert "'offset'" in caught.value.hint
 
 
 PIECES = (bytes.fromhex("c0011312000000000000"), bytes(range(1, 17)), bytes.fromhex("0000c0"))

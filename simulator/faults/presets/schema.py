@@ -1,0 +1,130 @@
+"""What a fault preset may say: one value per table of its TOML file.
+
+A preset is a whole desk: the board and what is odd about it, what lies on the flash, the ports that the operating system shows,
+what goes wrong, the job that the flasher is given, and what counts as having done it. Every table but the first lines may be
+left out; then the run's own board, a blank flash, one port and the usual job take its place.
+
+The classes are msgspec's, whose errors name the path of the field and which cost no start-up time worth speaking of.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Offset = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of a preset: a frozen value without unknown fields."""
+
+
+class StrapSetup(Table, frozen=True, kw_only=True):
+    """Levels of strapping pins that some part on the board forces; true is high, ``None`` leaves a pin as it is."""
+
+    mtdi: bool | None = None
+    io0: bool | None = None
+    io2: bool | None = None
+    io4: bool | None = None
+    mtdo: bool | None = None
+    io5: bool | None = None
+
+
+class BoardSetup(Table, frozen=True, kw_only=True):
+    """How the board differs from the run's board.
+
+    Args:
+        name: Another board preset altogether; empty for the run's.
+        c_nf: Capacitor at EN, in nanofarads.
+        wiring: How DTR and RTS reach EN and IO0, see `simulator.board.autoreset.Wiring`.
+        control_ms: Time of one change of the modem lines, in milliseconds.
+        jitter_ms: Up to so much more, drawn for each change.
+        split_lines: Whether the driver makes two transfers of a change of both lines, DTR first.
+        crystal_mhz: The crystal's frequency.
+        clock_error: How far it is off, as a fraction: 0.02 runs 2 % fast.
+        flash: Name of the flash part.
+        protected: Whether the block protection bits of the flash are set.
+        strap: Strapping pins that something holds.
+    """
+
+    name: str = ""
+    c_nf: NotNegative | None = None
+    wiring: Literal["transistors", "direct", "crossed", "inverted", "none"] | None = None
+    control_ms: NotNegative | None = None
+    jitter_ms: NotNegative = 0.0
+    split_lines: bool = False
+    crystal_mhz: Literal[26, 40] | None = None
+    clock_error: Annotated[float, msgspec.Meta(ge=-0.1, le=0.1)] = 0.0
+    flash: str = ""
+    protected: bool = False
+    strap: StrapSetup = msgspec.field(default_factory=StrapSetup)
+
+
+class StartSetup(Table, frozen=True, kw_only=True):
+    """What the flasher finds when it comes.
+
+    Args:
+        firmware: Profile of the app on the flash; empty for none.
+        flash: What is wrong with the flash content: ``half-written`` ends in the middle of the app.
+        prior: What an earlier session left running: ``stub``.
+        download: Whether the chip already waits for a download.
+    """
+
+    firmware: str = ""
+    flash: Literal["", "half-written"] = ""
+    prior: Literal["", "stub"] = ""
+    download: bool = False
+
+
+class HostSetup(Table, frozen=True, kw_only=True):
+    """What the operating system shows.
+
+    Args:
+        os: Whose names and error texts the ports have.
+    """
+
+    os: Literal["linux", "macos", "windows"] = "linux"
+
+
+ImageKind = Literal["random", "zeros", "app", "bootloader", "partitions", "s3-app", "c900"]
+
+
+class ImageSetup(Table, frozen=True, kw_only=True):
+    """An image that is to be written.
+
+    Args:
+        offset: Where to.
+        size: Bytes; an app or boot loader is as large as it is, and grows to this.
+        kind: What it holds.
+    """
+
+    offset: Offset
+    size: Count = 64 * 1024
+    kind: ImageKind = "random"
+
+
+class JobSetup(Table, frozen=True, kw_only=True):
+    """What the flasher is asked to do, and when it has done it.
+
+    Args:
+        action: Write the images, read their places back, or erase these.
+        images: What goes where; empty for the suite's usual image.
+        baud: Rate that the flasher is told to use.
+        port: Whether the flasher is told the port's name or must find it.
+        sessions: How often the flasher is started, one after the other, in the same world; the last one counts.
+        success: What must be true at the end: the images are in flash (``written``), and the board starts the app when it is
+            reset (``boots``), or the app is running without that (``runs``).
+        untouched: Whether a flasher that refuses must leave the flash as it was.
+    """
+
+    action: Literal["write", "read", "erase"] = "write"
+    images: tuple[ImageSetup, ...] = ()
+    baud: Annotated[int, msgspec.Meta(ge=9600, le=5_000_000)] = 115200
+    port: Literal["named", "auto"] = "named"
+    sessions: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+    success: Literal["written", "boots", "runs"] = "written"
+    untouched: bool = False
