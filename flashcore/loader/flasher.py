@@ -14,60 +14,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from flashcore.chips import SECTOR_SIZE, ChipSpec
-from flashcore.chips.esp32 import Crystal, Silicon, identify
+from flashcore.chips import ChipSpec
 from flashcore.errors import (
     CancelledError,
-    DoesNotFitError,
     LinesUnsupportedError,
     PortLostError,
-    UsageError,
     VerifyError,
 )
 from flashcore.image import ImageWarning, Region, check
-from flashcore.loader import reader, reset
-from flashcore.loader.base import Loader
+from flashcore.loader import chip_info, eraser, reader, reset
+from flashcore.loader.chip_info import ChipInfo
 from flashcore.loader.connect import After
-from flashcore.loader.progress import Closed, Finding, OnEvent, RegionDone, RegionStarted, Verified, ignore
-from flashcore.loader.target import ROM_BAUDRATE, Options, Target
+from flashcore.loader.eraser import require_inside
+from flashcore.loader.options import ROM_BAUDRATE, Options
+from flashcore.loader.progress import Closed, Finding, OnEvent, RegionStarted, Verified, ignore
+from flashcore.loader.target import Target
 from flashcore.loader.writer import Writer
-from flashcore.port import NS_PER_S, LineSupport, Port
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChipInfo:
-    """What a chip says about itself.
-
-    Args:
-        chip: The kind of chip.
-        silicon: Package, revision, features and MAC address.
-        crystal: Its frequency; ``None`` if a stub that was running already hides it.
-        jedec_id: Id of the flash chip, 0xMMTTCC.
-        flash_size: Its size in bytes.
-        loader: Who answered: ``ROM loader`` or ``stub``.
-    """
-
-    chip: ChipSpec
-    silicon: Silicon
-    crystal: Crystal | None
-    jedec_id: int
-    flash_size: int
-    loader: str
-
-    def to_json(self) -> dict[str, object]:
-        """Return plain values for a report."""
-        return {
-            "chip": self.chip.name,
-            **self.silicon.to_json(),
-            "crystal_mhz": self.crystal.nominal if self.crystal else None,
-            "flash_id": f"0x{self.jedec_id:06x}",
-            "flash_size": self.flash_size,
-            "loader": self.loader,
-        }
+from flashcore.port import LineSupport, Port
 
 
 class Flasher:
@@ -139,24 +105,7 @@ class Flasher:
         Raises:
             TransferError: It does not answer, or its flash chip does not.
         """
-        target, chip = self._target, self._target.chip
-        size = target.flash_size()
-        found = target.insist_in_step(_registers)
-        for _ in range(target.policy.ask_tries):
-            # The value in an answer to READ_REG has no checksum, so each register is believed when it says the same twice.
-            before, found = found, target.insist_in_step(_registers)
-            if found == before:
-                break
-        *words, apb_date = found
-        silicon = identify(words, apb_date)
-        return ChipInfo(
-            chip=chip,
-            silicon=silicon,
-            crystal=target.insist(lambda _: target.crystal()),
-            jedec_id=target.jedec_id(),
-            flash_size=size,
-            loader=target.loader.name,
-        )
+        return chip_info.ask(self._target)
 
     def check(self, regions: Sequence[Region], *, force: bool = False) -> list[ImageWarning]:
         """Refuse regions that cannot work on this chip, before anything is written; return what is odd about the others.
@@ -237,7 +186,7 @@ class Flasher:
             DoesNotFitError: There is not that much flash.
             TransferError: It cannot be read.
         """
-        self._require_inside(offset, size, "read")
+        require_inside(self._target, offset, size, "read")
         return reader.read(self._target, offset, size)
 
     def erase(self, offset: int | None = None, size: int | None = None) -> None:
@@ -250,60 +199,7 @@ class Flasher:
             VerifyError: The flash is not blank afterwards.
             TransferError: No answer comes.
         """
-        session, flash_size = self._target.session, self.flash_size
-        started = session.clock.now_ns()
-        if (offset is None) != (size is None):
-            raise UsageError("erasing a part takes both an address and a size", code="usage.erase")
-        whole = offset is None or size is None
-        start, length = (0, flash_size) if offset is None or size is None else (offset, size)
-        for what, number in (("address", start), ("size", length)):
-            if number % SECTOR_SIZE:
-                nearest = round(number / SECTOR_SIZE) * SECTOR_SIZE
-                raise UsageError(
-                    f"flash is erased in sectors of 0x{SECTOR_SIZE:x} bytes, {what} 0x{number:x} is no multiple of that",
-                    hint=f"the nearest is 0x{nearest:x}",
-                    code="usage.unaligned",
-                    context={"value": number, "nearest": nearest},
-                )
-        self._require_inside(start, length, "erase")
-        session.emit(RegionStarted(action="erase", offset=start, size=length, on_wire=0))
-
-        def work(loader: Loader) -> None:
-            if whole:
-                loader.erase_all(flash_size)
-            elif length:
-                loader.erase(start, length)
-
-        try:
-            self._target.insist(work)
-            self._require_blank(start, length)
-        except KeyboardInterrupt:
-            raise CancelledError(
-                f"stopped while erasing; flash from 0x{start:x} to 0x{start + length:x} is erased in part or as a whole",
-                hint="erase again before the board is used",
-            ) from None
-        elapsed = (session.clock.now_ns() - started) / NS_PER_S
-        session.emit(RegionDone(action="erase", offset=start, size=length, seconds=elapsed))
-
-    def _require_blank(self, start: int, length: int) -> None:
-        """Make sure that an erase was carried out where it was meant to: a damaged command may have named another place."""
-        if not length:
-            return
-        expected = hashlib.md5(b"\xff" * length, usedforsecurity=False).hexdigest()
-        actual = self.md5(start, length)
-        if actual != expected:
-            actual = self.md5(start, length)
-        if actual != expected:
-            raise VerifyError(
-                f"flash from 0x{start:x} to 0x{start + length:x} is not blank, although it was erased",
-                hint="the command was damaged on its way and may have erased another part, or the flash chip is "
-                "write-protected or worn out: erase again, and write again what the flash should hold elsewhere",
-                offset=start,
-                size=length,
-                expected=expected,
-                actual=actual,
-                code="verify.not_blank",
-            )
+        eraser.erase(self._target, offset, size)
 
     def verify(self, regions: Sequence[Region]) -> None:
         """Compare flash with `regions` by MD5.
@@ -314,7 +210,7 @@ class Flasher:
         """
         session = self._target.session
         for region in regions:
-            self._require_inside(region.offset, region.size, "verify")
+            require_inside(self._target, region.offset, region.size, "verify")
             session.emit(RegionStarted(action="verify", offset=region.offset, size=region.size, on_wire=0, name=region.name))
             digest = Writer(self._target).verify(region, region.data, repair=False)
             session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
@@ -326,10 +222,10 @@ class Flasher:
             DoesNotFitError: There is not that much flash.
             TransferError: No answer comes.
         """
-        self._require_inside(offset, size, "digest")
+        require_inside(self._target, offset, size, "digest")
         if not size:
             return hashlib.md5(usedforsecurity=False).hexdigest()
-        return Writer(self._target).digest(offset, size).hex()
+        return eraser.digest(self._target, offset, size).hex()
 
     def close(self, *, restart: bool = True) -> None:
         """Restart the chip if that was asked for, and give the port back. Closing twice is harmless.
@@ -354,20 +250,3 @@ class Flasher:
         finally:
             port.close()
         target.session.emit(Closed(reset=done, in_loader=target.is_up and not done))
-
-    def _require_inside(self, offset: int, size: int, action: str) -> None:
-        if offset < 0 or size < 0:
-            raise UsageError(f"cannot {action} {size} bytes at {offset}: both must be 0 or more", code="usage.range")
-        if offset + size > self.flash_size:
-            raise DoesNotFitError(
-                f"cannot {action} 0x{size:x} bytes at 0x{offset:x}: the flash ends at 0x{self.flash_size:x}",
-                hint="check address and size",
-                context={"offset": offset, "size": size, "flash_size": self.flash_size},
-            )
-
-
-def _registers(loader: Loader) -> list[int]:
-    """Return the eFuse words and the APB's date."""
-    chip = loader.chip
-    efuses = (chip.efuse_base + 4 * index for index in range(chip.efuse_words))
-    return [loader.read_reg(address) for address in (*efuses, chip.apb_date_register)]

@@ -9,13 +9,11 @@ does not work leaves the old one, and each such step down is a finding.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
-from flashcore.chips import MAGIC_REGISTER, ChipSpec, by_magic
+from flashcore.chips import ChipSpec
 from flashcore.chips.esp32 import Crystal, crystal
 from flashcore.errors import (
-    ChipMismatchError,
     ChipResetError,
     ConnectError,
     DeadlineExceededError,
@@ -27,19 +25,16 @@ from flashcore.errors import (
 )
 from flashcore.loader import stub, stub_image
 from flashcore.loader.base import Loader, flash_size, no_flash
-from flashcore.loader.connect import After, Before, BeforeReset, connect
-from flashcore.loader.policy import DEFAULT_POLICY, Policy
+from flashcore.loader.connect import Before, connect
+from flashcore.loader.identify import identify
+from flashcore.loader.options import ROM_BAUDRATE, Options
 from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, StubRunning, ignore
 from flashcore.loader.rom import RomLoader
 from flashcore.loader.session import Session
 from flashcore.loader.stub import Start, StubLoader
 from flashcore.loader.stub_image import StubImage
 from flashcore.port import LineSupport, Port
-from flashcore.protocol import commands
 from flashcore.protocol.exchange import Dialect
-
-ROM_BAUDRATE = 115200
-"""Rate at which a chip is met after a reset; the ROM adapts to others, its banner does not."""
 
 RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError)
 """What does not end a session at once."""
@@ -47,31 +42,6 @@ RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtoco
 _BRING_UP_TRIES = 3
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a user may choose about a session.
-
-    Args:
-        baudrate: Rate for the work after connecting, in baud.
-        chip: Expected chip; any supported one if ``None``.
-        before: How to bring the chip into download mode.
-        after: What to do with it at the end.
-        use_stub: Whether to run a stub if an installed esptool provides one.
-        stub: This stub, instead of the installed esptool's.
-        flash_size: Size in bytes, instead of what the flash chip says.
-        policy: Waits and tries.
-    """
-
-    baudrate: int = ROM_BAUDRATE
-    chip: ChipSpec | None = None
-    before: BeforeReset = Before.DEFAULT_RESET
-    after: After = After.HARD_RESET
-    use_stub: bool = True
-    stub: StubImage | None = None
-    flash_size: int | None = None
-    policy: Policy = field(default=DEFAULT_POLICY)
 
 
 class Target:
@@ -136,7 +106,7 @@ class Target:
 
     def _bring_up_once(self) -> None:
         connection = connect(self.session, self.options.before)
-        chip = self._identify()
+        chip = identify(self.session, self.options.chip)
         self.session.emit(ChipFound(chip=chip.name))
         if connection.dialect is Dialect.STUB:
             self._loader = StubLoader(self.session, chip)
@@ -286,40 +256,6 @@ class Target:
         self.session.dialect = Dialect.ROM
         if self.session.port.baudrate != ROM_BAUDRATE:
             self.session.port.set_baudrate(ROM_BAUDRATE)
-
-    def _identify(self) -> ChipSpec:
-        found = None
-        value = 0
-        for _ in range(2):
-            value = self.session.ask(commands.read_reg(MAGIC_REGISTER)).value
-            found = by_magic(value)
-            if found is not None:
-                break
-        expected = self.options.chip
-        if found is None:
-            if expected is not None:
-                self.session.found(
-                    "chip.unknown_magic", f"the chip calls itself 0x{value:08x}, which is unknown; taken for {expected.name}"
-                )
-                return expected
-            raise ChipMismatchError(
-                f"a chip answers, but it is unknown (it calls itself 0x{value:08x})",
-                hint="name the chip with --chip if you are sure what it is",
-                context={"magic": value},
-            )
-        if expected is not None and found.name != expected.name:
-            raise ChipMismatchError(
-                f"this is an {found.name}, expected an {expected.name}",
-                hint="choose another board, or another --chip",
-                context={"chip": found.name, "expected": expected.name},
-            )
-        if not isinstance(found, ChipSpec):
-            raise ChipMismatchError(
-                f"this is an {found.name}, which flashcore does not support yet",
-                hint="use esptool for this chip",
-                context={"chip": found.name},
-            )
-        return found
 
     def _start_stub(self, chip: ChipSpec) -> None:
         image = self.options.stub or stub_image.find(chip.name.lower().replace("-", ""))

@@ -16,6 +16,7 @@ from flashcore.chips import SECTOR_SIZE
 from flashcore.errors import DeadlineExceededError, DeviceError, FlashcoreError, TransferError, VerifyError
 from flashcore.image import Region
 from flashcore.loader.base import Loader
+from flashcore.loader.eraser import digest
 from flashcore.loader.plan import Mode, Part, pad, plan_rom, plan_stub
 from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted, Verified
 from flashcore.loader.target import RECOVERABLE, Target
@@ -245,7 +246,7 @@ class Writer:
             VerifyError: They differ.
         """
         expected = _md5(data)
-        actual = self.digest(region.offset, len(data))
+        actual = digest(self._target, region.offset, len(data))
         if actual != expected and repair:
             wrong = self._differing(region, data)
             if any(low <= start and end <= high for start, end in self._streams for low, high in wrong):
@@ -260,10 +261,10 @@ class Writer:
                     )
                 )
                 self._write_range(region, data, low, high)
-            actual = self.digest(region.offset, len(data))
+            actual = digest(self._target, region.offset, len(data))
         bad = self._differing(region, data) if actual != expected else []
         if actual != expected and not bad:
-            actual = self.digest(region.offset, len(data))
+            actual = digest(self._target, region.offset, len(data))
         if actual != expected:
             spots = ", ".join(f"0x{region.offset + low:x}-0x{region.offset + high:x}" for low, high in bad[:4])
             raise VerifyError(
@@ -279,24 +280,16 @@ class Writer:
             )
         return actual.hex()
 
-    def digest(self, offset: int, size: int) -> bytes:
-        """Return the MD5 of flash, coming back from lost and damaged answers.
-
-        Raises:
-            TransferError: The device gives none.
-        """
-        return self._target.insist(lambda loader: loader.md5(offset, size))
-
     def _differing(self, region: Region, data: bytes) -> list[tuple[int, int]]:
         """Return the ranges of wrong sectors in `data`, neighbours joined."""
         ranges: list[tuple[int, int]] = []
         for block in range(0, len(data), _COARSE):
             block_end = min(block + _COARSE, len(data))
-            if self.digest(region.offset + block, block_end - block) == _md5(data[block:block_end]):
+            if digest(self._target, region.offset + block, block_end - block) == _md5(data[block:block_end]):
                 continue
             for low in range(block, block_end, SECTOR_SIZE):
                 high = min(low + SECTOR_SIZE, block_end)
-                if self.digest(region.offset + low, high - low) != _md5(data[low:high]):
+                if digest(self._target, region.offset + low, high - low) != _md5(data[low:high]):
                     if ranges and ranges[-1][1] == low:
                         ranges[-1] = (ranges[-1][0], high)
                     else:
