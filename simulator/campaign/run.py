@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from typing import ParamSpec, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from simulator.campaign.case import Case
 from simulator.campaign.oracle import judge, limit_s
 from simulator.campaign.store import Record, Store
 from simulator.flashers.adapter import Adapter, Result, Task
+
+if TYPE_CHECKING:
+    from simulator.record.ladder import Step
 
 CLEAN_LIMIT_S = 3600.0
 """How long a run without faults may take, in virtual seconds."""
@@ -115,11 +119,45 @@ def run(
             future.cancel()
 
 
+def ladders(
+    records: Iterable[Record], adapters: Mapping[str, Adapter], executor: Executor
+) -> dict[tuple[str, str], tuple[Step, ...]]:
+    """Run the cases of `records` again to see what happened on the line, and return that by the records' keys.
+
+    Keeping it the first time would make every run slower for the sake of the few that are looked at. A run that came out
+    otherwise this time, which happens only to flashers that look at the machine's clock, is left out.
+
+    Args:
+        records: Finished cases.
+        adapters: By the flashers' names.
+        executor: What carries out the work.
+
+    Raises:
+        FlashcoreError: A flasher cannot be started.
+    """
+    todo: dict[str, list[Record]] = {}
+    for record in records:
+        todo.setdefault(record.case.flasher, []).append(record)
+    shards = [(adapters[name], shard) for name, some in todo.items() for shard in _cut(some, adapters[name].shard)]
+    futures = [executor.submit(_shard, adapter, [_recorded(record) for record in shard]) for adapter, shard in shards]
+    found: dict[tuple[str, str], tuple[Step, ...]] = {}
+    for (_, shard), future in zip(shards, futures, strict=True):
+        for record, result in zip(shard, future.result(), strict=True):
+            if replace(result, evidence=replace(result.evidence, ladder=())) == record.result:
+                found[record.key] = result.evidence.ladder
+    return found
+
+
+def _recorded(record: Record) -> Task:
+    task = record.case.task(limit_s(record.clean_s) + 1)
+    return replace(task, scenario=replace(task.scenario, keep_events=True))
+
+
 def _shard(adapter: Adapter, tasks: Sequence[Task]) -> list[Result]:
     return list(adapter.run(tasks))
 
 
-def _cut(cases: list[Case], size: int) -> list[list[Case]]:
+def _cut(cases: list[_T], size: int) -> list[list[_T]]:
     return [cases[start : start + size] for start in range(0, len(cases), size)]
 
 

@@ -10,10 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.flashers.job import FaultOutcome
 from simulator.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simulator.record.ladder import Step
 
 _RUN = 512
 
@@ -89,6 +92,7 @@ class Evidence:
         gaps: Where the model did not know what the real thing does.
         frames_to_device: Frames that the host sent.
         frames_to_host: Frames that reached the host.
+        ladder: What happened on the line, in short; empty unless the scenario says that events are to be kept.
     """
 
     virtual_s: float
@@ -99,6 +103,7 @@ class Evidence:
     gaps: tuple[str, ...] = ()
     frames_to_device: int = 0
     frames_to_host: int = 0
+    ladder: tuple[Step, ...] = ()
 
     @property
     def exercised(self) -> bool:
@@ -147,11 +152,15 @@ class Result:
         Raises:
             ValueError: They are not those of a result.
         """
+        from simulator.record.ladder import Step
+
         fields: dict[str, Any] = dict(raw)
         try:
             shown = dict(fields.pop("evidence"))
-            faults = tuple(FaultOutcome(**item) for item in shown.pop("faults"))
-            return cls(evidence=Evidence(**{**shown, "faults": faults, "gaps": tuple(shown["gaps"])}), **fields)
+            shown["faults"] = tuple(FaultOutcome(**item) for item in shown["faults"])
+            shown["gaps"] = tuple(shown["gaps"])
+            shown["ladder"] = tuple(Step.from_fields(item) for item in shown.get("ladder", ()))
+            return cls(evidence=Evidence(**shown), **fields)
         except (KeyError, TypeError) as error:
             raise ValueError(f"these are not the fields of a result: {error}") from error
 

@@ -16,6 +16,9 @@ from simulator.faults.frames import FrameFollower
 from simulator.flashers.adapter import Evidence, Image, Task
 from simulator.flashers.job import FaultOutcome
 from simulator.links.protocol_sim import VirtualHang
+from simulator.record.crossings import Recorder
+from simulator.record.excerpt import excerpt
+from simulator.record.ladder import ladder
 from simulator.scenario import Scenario, World
 from simulator.wire import Chunk
 
@@ -54,12 +57,15 @@ class Watch:
         # Before the faults, where they see the same frames as these do.
         device.adapter.taps.host_to_bridge.insert(0, self._counters[0])
         device.adapter.taps.bridge_to_host.insert(0, self._counters[1])
+        self._recorder = Recorder(device, self.world.journal) if task.scenario.keep_events else None
         self._limit_ns = ns(task.limit_s)
         self._guard()
 
     def stop(self) -> None:
         """Take the time; what comes now is no longer the flasher's doing."""
         self.virtual_s = self.world.device.kernel.now / NS_PER_S
+        if self._recorder is not None:
+            self._recorder.stop()
         self._limit_ns = self.world.device.kernel.now + ns(RESCUE_S)
 
     def evidence(self, *, failed: bool) -> Evidence:
@@ -73,6 +79,7 @@ class Watch:
         counted = tuple(FaultOutcome(name=fault.name, fired=fault.fired, exercised=fault.exercised) for fault in world.planned)
         frames = [counter.count for counter in self._counters]
         gaps = tuple(dict.fromkeys(world.journal.gaps))
+        recorder = self._recorder
         return Evidence(
             virtual_s=self.virtual_s,
             holds=holds,
@@ -82,6 +89,7 @@ class Watch:
             gaps=gaps,
             frames_to_device=frames[0],
             frames_to_host=frames[1],
+            ladder=tuple(excerpt(ladder(recorder.events, recorder.crossings))) if recorder is not None else (),
         )
 
     def _rescue(self) -> bool | None:

@@ -9,7 +9,7 @@ import pytest
 
 from flashcore.errors import CancelledError, ScenarioError
 from simulator.campaign import Record, Verdict
-from simulator.campaign.run import InTurn, processes, run, run_clean
+from simulator.campaign.run import InTurn, ladders, processes, run, run_clean
 from simulator.campaign.shrink import by_running, shrink
 from simulator.campaign.store import Store
 from simulator.campaign.suite import Order, Suite
@@ -17,6 +17,7 @@ from simulator.chip.soc import Soc
 from simulator.flashers.adapter import Adapter, Image, Result, Task
 from simulator.flashers.flashcore import FlashcoreAdapter
 from simulator.flashers.in_process import Session
+from simulator.record.transits import Fate
 from simulator.scenario import Scenario
 from tests.model import broken_flashers as broken
 from tests.model.broken_flashers import Broken
@@ -184,3 +185,29 @@ def test_a_failing_plan_is_reduced_to_the_faults_that_make_it_fail() -> None:
     smallest = shrink(record.case, Verdict.FALSE_SUCCESS, by_running(adapter, record.clean_s))
     assert smallest.faults == UNSEEN
     assert smallest.repeat().endswith(f"--fault '{UNSEEN[0]}' --fault '{UNSEEN[1]}'")
+
+
+# --- ladders -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_case_that_is_run_again_shows_what_happened_on_the_line() -> None:
+    record = score(FlashcoreAdapter(use_stub=False), "silent-line")
+    assert record.result.evidence.ladder == ()
+    found = ladders([record], {"broken": FlashcoreAdapter(use_stub=False)}, InTurn())
+    lost = [step for step in found[record.key] if step.fate is Fate.LOST]
+    assert {step.fault for step in lost} == {"d2h:always:drop:permanent"}
+    assert found[record.key][-1].title == "port closed"
+
+
+def test_a_run_that_comes_out_otherwise_the_second_time_has_no_ladder() -> None:
+    record = score(Broken(session=broken.honest))
+    assert ladders([record], {"broken": Broken(session=broken.hangs)}, InTurn()) == {}
+
+
+def test_a_ladder_travels_with_its_result() -> None:
+    record = score(Broken(session=broken.honest))
+    task = record.case.task(100.0)
+    task = dataclasses.replace(task, scenario=dataclasses.replace(task.scenario, keep_events=True))
+    (result,) = Broken(session=broken.honest).run([task])
+    assert result.evidence.ladder
+    assert Result.from_json(result.to_json()) == result
