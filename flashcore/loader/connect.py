@@ -1,15 +1,18 @@
 """Reach a loader: reset sequences in turn, SYNC after each, and a diagnosis when all is in vain.
 
-The first rounds are quick; later ones repeat the sequences with more patience, for slow hubs and network links. One valid
-answer is enough, since on a noisy line one of the eight is often broken (catalogue row 33); the others are drained. On silicon
-the first SYNC is always spent on the baud detection (oracle, Limits), so no round relies on one. It ends within
-`Policy.connect_limit_s`, plus at most one answer's wait.
+The first rounds are quick; later ones repeat the sequences with more patience, for slow hubs and network links. What the chip
+prints decides meanwhile: after the banner of a flash boot the next sequence is tried at once, after that of a download, or
+after a delimiter, the chip is not reset again before it had seconds to answer (catalogue row 40). One valid answer is enough,
+since on a noisy line one of the eight is often broken (row 33); the others are drained. On silicon the first SYNC is always
+spent on the baud detection (oracle, Limits), so no round relies on one. It ends within `Policy.connect_limit_s`, plus at most
+one answer's wait.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, unique
 
 from flashcore.errors import UsageError
@@ -18,7 +21,9 @@ from flashcore.loader.diagnosis import Attempt, diagnose, is_echo
 from flashcore.loader.progress import Connected, Connecting
 from flashcore.loader.session import Session
 from flashcore.port import NS_PER_S, LineSupport, ns
-from flashcore.protocol.exchange import Dialect
+from flashcore.protocol import boot_log
+from flashcore.protocol.exchange import Dialect, SyncAnswer
+from flashcore.protocol.slip import END
 
 
 @unique
@@ -90,63 +95,150 @@ class Connection:
     syncs: int
 
 
-def connect(session: Session, before: BeforeReset = Before.DEFAULT_RESET) -> Connection:
+def connect(session: Session, before: BeforeReset = Before.DEFAULT_RESET, *, first: reset.Sequence | None = None) -> Connection:
     """Make a loader answer.
+
+    Args:
+        session: A session whose port is open.
+        before: How to bring the chip into download mode.
+        first: Of the usual sequences the one to begin with, since it worked before.
 
     Raises:
         ConnectError: None does; the error says what was heard instead.
         PortLostError: The port vanished.
     """
-    policy, clock = session.policy, session.clock
-    deadline = clock.now_ns() + ns(policy.connect_limit_s)
-    resets = syncs = 0
-    session.clear_recent()
-    for strategy, patience, tries in _rounds(session, before):
-        name = strategy.name if strategy else "no reset"
-        session.emit(Connecting(port=session.port.name, strategy=name))
-        if strategy is not None:
-            reset.run(session.port, strategy)
-            resets += 1
-        for _ in range(tries):
-            left = deadline - clock.now_ns()
-            if left <= 0 and syncs:
-                break
-            syncs += 1
-            answer = session.sync_once(max(min(patience, left / NS_PER_S), policy.sync_s[0]))
+    return _Search(session, before, first).run()
+
+
+@unique
+class _Mood(Enum):
+    """What a chip shows of itself since it was last reset."""
+
+    UNKNOWN = "unknown"
+    WAITS = "waits"
+    """It waits for a download, or sends frames."""
+    RUNS = "runs"
+    """It started in another mode."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """One search for a loader."""
+
+    session: Session
+    before: BeforeReset
+    first: reset.Sequence | None
+    resets: int = 0
+    syncs: int = 0
+    _since: int = 0
+    """How much had been received when the last reset began."""
+    _delays_ns: list[int] = field(default_factory=list)
+    _slowest_ns: int = 0
+
+    def run(self) -> Connection:
+        session, clock = self.session, self.session.clock
+        deadline = clock.now_ns() + ns(session.policy.connect_limit_s)
+        session.clear_recent()
+        rounds = _rounds(session, self.before, self.first)
+        for strategy, waits in rounds:
+            name = strategy.name if strategy else "no reset"
+            session.emit(Connecting(port=session.port.name, strategy=name))
+            self._since = session.received
+            if strategy is not None:
+                self._reset(strategy)
+            answer = self._sync(waits, deadline, alone=strategy is None)
             if answer is not None:
                 session.drain()
                 session.clear_recent()
                 session.dialect = answer.dialect
-                session.emit(Connected(loader=answer.dialect.value, strategy=name, resets=resets, syncs=syncs))
-                return Connection(dialect=answer.dialect, strategy=strategy, resets=resets, syncs=syncs)
-        if clock.now_ns() >= deadline or (syncs >= 2 * tries and is_echo(session.recent)):
-            break
-    raise diagnose(
-        Attempt(
-            port=session.port.name,
-            resets=resets,
-            syncs=syncs,
-            has_lines=session.port.line_support is not LineSupport.NONE,
-            heard=session.recent,
-            received=session.received,
+                session.emit(Connected(loader=answer.dialect.value, strategy=name, resets=self.resets, syncs=self.syncs))
+                return Connection(dialect=answer.dialect, strategy=strategy, resets=self.resets, syncs=self.syncs)
+            if clock.now_ns() >= deadline or (self.syncs >= _ECHO_SYNCS and is_echo(session.recent)):
+                break
+        raise diagnose(
+            Attempt(
+                port=session.port.name,
+                resets=self.resets,
+                syncs=self.syncs,
+                has_lines=session.port.line_support is not LineSupport.NONE,
+                heard=session.recent,
+                received=session.received,
+                lines_s=max(self._slowest_ns, min(self._delays_ns, default=0)) / NS_PER_S,
+            )
         )
-    )
+
+    def _reset(self, strategy: reset.Sequence) -> None:
+        """Run a sequence, and notice how late the chip's first word comes after it."""
+        session, clock = self.session, self.session.clock
+        heard: list[int] = []
+
+        def listen(until_ns: int) -> None:
+            while session.receive(until_ns):
+                heard.append(clock.now_ns())
+
+        timing = reset.run(session.port, strategy, listen)
+        self.resets += 1
+        self._slowest_ns = max(self._slowest_ns, timing.slowest)
+        if session.receive(clock.now_ns() + ns(session.policy.quiet_s)):
+            heard.append(clock.now_ns())
+        after = [at for at in heard if at > timing.released]
+        if after and self._mood() is not _Mood.UNKNOWN:
+            self._delays_ns.append(after[0] - timing.released)
+
+    def _sync(self, waits: tuple[float, ...], deadline: int, *, alone: bool) -> SyncAnswer | None:
+        """Send SYNCs with these waits, fewer if the chip runs something else, more if it waits for a download."""
+        session = self.session
+        policy, clock = session.policy, session.clock
+        patient = False
+        number = 0
+        while number < len(waits):
+            left = deadline - clock.now_ns()
+            if left <= 0 and self.syncs:
+                return None
+            self.syncs += 1
+            answer = session.sync_once(max(min(waits[number], left / NS_PER_S), policy.sync_s[0]))
+            if answer is not None:
+                return answer
+            number += 1
+            match self._mood():
+                case _Mood.RUNS if number >= policy.sync_tries_running and not alone:
+                    return None
+                case _Mood.WAITS if not patient:
+                    patient = True
+                    waits = (*waits, *policy.sync_waiting_s)
+        return None
+
+    def _mood(self) -> _Mood:
+        session = self.session
+        count = session.received - self._since
+        heard = session.recent[-count:] if count else b""
+        report = boot_log.parse(heard)
+        if report is not None and report.mode:
+            return _Mood.WAITS if report.is_download_mode else _Mood.RUNS
+        if (report is not None and report.waiting_for_download) or (END in heard and not is_echo(heard)):
+            return _Mood.WAITS
+        return _Mood.UNKNOWN
 
 
-def _rounds(session: Session, before: BeforeReset) -> Iterator[tuple[reset.Sequence | None, float, int]]:
-    """Yield reset sequence, wait for an answer in seconds, and number of SYNCs, in the order in which to try them."""
+_ECHO_SYNCS = 10
+"""SYNCs after which an echo is believed to be one."""
+
+
+def _rounds(
+    session: Session, before: BeforeReset, first: reset.Sequence | None
+) -> Iterator[tuple[reset.Sequence | None, tuple[float, ...]]]:
+    """Yield reset sequences and the waits for the answer to each SYNC behind them, in the order in which to try them."""
     policy = session.policy
     sequences: tuple[reset.Sequence | None, ...]
     match before:
         case reset.Sequence():
             sequences = (before,)
         case Before.DEFAULT_RESET:
-            sequences = reset.strategies(session.port.line_support) or (None,)
+            usual = reset.strategies(session.port.line_support)
+            sequences = (*(one for one in usual if one == first), *(one for one in usual if one != first)) or (None,)
         case Before.NO_RESET:
             sequences = (None,)
-    for patience, tries in zip(policy.sync_s, policy.sync_tries, strict=True):
+    rounds = policy.sync_rounds
+    for waits in itertools.chain(rounds, itertools.repeat(rounds[-1])):
         for sequence in sequences:
-            yield sequence, patience, tries
-    while True:
-        for sequence in sequences:
-            yield sequence, policy.sync_s[-1], policy.sync_tries[-1]
+            yield sequence, waits

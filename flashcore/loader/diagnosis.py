@@ -19,6 +19,8 @@ from flashcore.errors import (
     NotAnEspDeviceError,
     WrongBootModeError,
 )
+from flashcore.loader import straps
+from flashcore.loader.policy import DEFAULT_POLICY
 from flashcore.loader.session import SYNC_WIRE
 from flashcore.protocol import boot_log
 
@@ -42,6 +44,7 @@ class Attempt:
         has_lines: Whether the port has modem lines.
         heard: The last bytes received, as they came.
         received: How many bytes were received in all.
+        lines_s: How late the modem lines take effect, as far as could be measured.
     """
 
     port: str
@@ -50,6 +53,7 @@ class Attempt:
     has_lines: bool
     heard: bytes
     received: int
+    lines_s: float = 0.0
 
     @property
     def tries(self) -> str:
@@ -77,7 +81,7 @@ def diagnose(attempt: Attempt) -> ConnectError:
         )
     report = boot_log.parse(heard)
     if report is not None:
-        return _booted(attempt, report)
+        return _booted(attempt, _most_telling(heard, report))
     if heard.count(0) == len(heard) or heard.count(0xFF) == len(heard):
         level, cause = ("low", "0x00") if heard[0] == 0 else ("floating", "0xFF")
         return NoAnswerError(
@@ -101,6 +105,17 @@ def _silent(attempt: Attempt) -> ConnectError:
     )
 
 
+def _most_telling(heard: bytes, last: boot_log.BootReport) -> boot_log.BootReport:
+    """Return the boot that says most: one into download mode, else one with GPIO0 low in another mode, else the last.
+
+    Of several reset sequences one that suits the board shows what keeps the chip out; the others only start its firmware.
+    """
+    boots = boot_log.parse_all(heard)
+    waiting = [boot for boot in boots if boot.is_download_mode]
+    strapped = [boot for boot in boots if boot.strap is not None and not boot.strap & straps.IO0]
+    return [last, *strapped, *waiting][-1]
+
+
 def _booted(attempt: Attempt, report: boot_log.BootReport) -> ConnectError:
     last = boot_log.last_text_line(attempt.heard)
     context: dict[str, ContextValue] = {
@@ -114,16 +129,33 @@ def _booted(attempt: Attempt, report: boot_log.BootReport) -> ConnectError:
     power = " The chip's supply breaks down (brownout): use another cable, port or supply." if brownout else ""
     if report.is_download_mode:
         return ConnectError(
-            f"the chip waits for a download ({report.mode or 'waiting for download'}) but answers none of {attempt.tries}",
-            hint=f"bytes come from the chip but do not reach it: check the wire from the adapter's TX to the chip's RX.{power}",
+            f"the chip waits for a download ({report.mode or 'waiting for download'}) but answers none of {attempt.tries}: "
+            "the serial TX path to it seems to be down",
+            hint="bytes come from the chip but do not reach it: check the wire from the adapter's TX to the chip's RX, and "
+            f"whether something else on the board drives RX0 (GPIO3), such as a GPS module.{power}",
             code="connect.no_way_in",
             context=context,
         )
     mode = f"{report.mode} (boot:0x{report.strap:x})" if report.strap is not None else "its firmware"
     says = f'; its last words: "{_cut(last)}"' if last else ""
+    pin = straps.culprit(report.strap) if report.strap is not None else None
+    if pin is not None and pin.pin != "GPIO0":
+        return WrongBootModeError(
+            f"the chip does not enter download mode: it started in mode {mode}, since {pin.pin} was {pin.level}",
+            hint=f"{pin.advice}.{power}",
+            code="connect.wrong_strap",
+            context={**context, "pin": pin.pin},
+        )
+    slow = ""
+    if attempt.lines_s >= DEFAULT_POLICY.slow_lines_s:
+        context["lines_s"] = attempt.lines_s
+        slow = (
+            f"the modem lines are slow: they take effect after {attempt.lines_s * 1000:.0f} ms (a network link, a virtual "
+            "machine or a hub in between?), too late for the reset circuit; "
+        )
     return WrongBootModeError(
         f"the chip does not enter download mode: it started in mode {mode}{says}",
-        hint=f"{HOLD_BOOT}.{power}",
+        hint=f"{slow}{HOLD_BOOT}.{power}",
         context=context,
     )
 

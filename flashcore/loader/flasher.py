@@ -243,7 +243,7 @@ class Flasher:
             if wanted and port.line_support is not LineSupport.NONE:
                 if port.baudrate != ROM_BAUDRATE:
                     port.set_baudrate(ROM_BAUDRATE)
-                reset.run(port, reset.HARD_RESET)
+                reset.run(port, reset.hard_reset(target.strategy))
                 done = True
         except (PortLostError, LinesUnsupportedError):
             pass

@@ -40,12 +40,22 @@ class Policy:
     quiet_limit_s: float = 1.0
     """How long to wait for silence on a line that never falls silent."""
     sync_s: tuple[float, ...] = (0.1, 0.5, 2.0)
-    """Answer to SYNC in early, later and last rounds: USB, then slow hubs and drivers, then network links."""
-    sync_tries: tuple[int, ...] = (5, 3, 1)
-    """SYNCs per reset in the rounds of `sync_s`; the first is spent on the ROM's autobaud (oracle, Limits)."""
-    connect_limit_s: float = 10.0
-    """After this long without a valid answer connecting ends with a diagnosis. Source: docs/sources.md, Time-outs (others:
-    7 to 10 s)."""
+    """Answer to SYNC at the first, second and later tries: USB, then slow hubs and drivers, then network links."""
+    sync_rounds: tuple[tuple[float, ...], ...] = ((0.1,) * 5, (0.5, 0.5, 2.0))
+    """Answers to the SYNCs behind each reset, in the first round of reset sequences and in the following ones; the first SYNC
+    is spent on the ROM's autobaud (oracle, Limits). Source: catalogue row 40 (0.1, 0.5, 2 s)."""
+    sync_tries_running: int = 2
+    """SYNCs per reset to a chip whose banner says that it runs something else; not one, since the banner may be older than the
+    reset on a slow link."""
+    sync_waiting_s: tuple[float, ...] = (0.5, 0.5, 2.0, 2.0)
+    """Answers to further SYNCs to a chip that waits for a download, before it is reset again. Source: catalogue row 40 (answers
+    after 3 s; 0.1, 0.5, 2 s)."""
+    connect_limit_s: float = 15.0
+    """After this long without a valid answer connecting ends with a diagnosis, so that each reset sequence had its turn.
+    Source: docs/sources.md, Time-outs (others: 7 to 10 s, with fewer sequences)."""
+    slow_lines_s: float = 0.08
+    """A change of the lines that takes so long, or after which the chip's first word comes so late, is slow: a network or a
+    virtual machine is in between. Source: catalogue row 39 (20 to 200 ms); a chip speaks after 10 ms on its own."""
     resync_s: tuple[float, ...] = (0.1, 0.5, 0.5, 0.5, 2.0)
     """Answer to each SYNC after something went wrong in a session."""
     ask_tries: int = 3

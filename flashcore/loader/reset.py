@@ -4,11 +4,14 @@ On nearly every board two transistors connect the lines to EN and IO0: RTS alone
 low, both or none do nothing. A chip enters download mode if IO0 is low when EN rises. The classic order passes through "both",
 where EN already rises and IO0 is not low yet, so it works only if the capacitor at EN is slower than the driver; the tight
 order sets both lines in one step and has no such race, but needs a port that can. In a step true is asserted, false released.
-Source: docs/sources.md, Reset circuit and Reset sequences.
+Boards, drivers and hubs differ, so there are further ways to try after these: a long hold for large capacitors, a pause between
+the two writes or their other order for drivers that delay one of them, and the two lines exchanged.
+Source: docs/sources.md, Reset circuit and Reset sequences; fault catalogue row 2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flashcore.errors import UsageError
@@ -20,6 +23,12 @@ SHORT_DELAY_S = 0.05
 """How long IO0 is held low after EN is released: enough for up to 1 uF at EN."""
 LONG_DELAY_S = 0.55
 """The second try's delay, for slow drivers and large capacitors."""
+LONG_HOLD_S = 0.5
+"""How long EN is held low where 0.1 s does not discharge its capacitor. Source: fault catalogue row 2 (0.1 to 2 s)."""
+LONGEST_DELAY_S = 2.0
+"""How long IO0 is held low for 100 uF at EN, which rises in 1.4 s."""
+SPREAD_S = 0.1
+"""Pause between asserting DTR and releasing RTS. Source: fault catalogue row 2 (esptool#706: 0.1 s cured it)."""
 LONGEST_WAIT_S = 60.0
 """Longest wait that a custom sequence may ask for, in seconds."""
 
@@ -58,10 +67,30 @@ Step = Dtr | Rts | Both | Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence:
-    """Named steps, run in order."""
+    """Named steps, run in order.
+
+    Args:
+        name: For people.
+        steps: What to do.
+        exchanged: Whether it is made for boards on which DTR pulls EN and RTS pulls IO0.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    exchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How the lines behaved while a sequence ran, in nanoseconds.
+
+    Args:
+        released: When the last change before the last wait was done: from then on the chip may start.
+        slowest: Longest time that one change of the lines took.
+    """
+
+    released: int
+    slowest: int
 
 
 def classic(delay_s: float) -> Sequence:
@@ -70,13 +99,13 @@ def classic(delay_s: float) -> Sequence:
     return Sequence(name=f"classic, {delay_s:g} s", steps=steps)
 
 
-def tight(delay_s: float) -> Sequence:
+def tight(delay_s: float, hold_s: float = HOLD_S) -> Sequence:
     """Return the order without a race, for ports that set both lines in one step."""
     steps = (
         Both(False, False),
         Both(True, True),
         Both(False, True),
-        Wait(HOLD_S),
+        Wait(hold_s),
         Both(True, False),
         Wait(delay_s),
         Both(False, False),
@@ -89,17 +118,42 @@ CLASSIC = classic(SHORT_DELAY_S)
 CLASSIC_SLOW = classic(LONG_DELAY_S)
 TIGHT = tight(SHORT_DELAY_S)
 TIGHT_SLOW = tight(LONG_DELAY_S)
+LONG_HOLD = tight(LONGEST_DELAY_S, LONG_HOLD_S)
+SPREAD = Sequence(
+    name="classic, spread",
+    steps=(Dtr(False), Rts(True), Wait(HOLD_S), Dtr(True), Wait(SPREAD_S), Rts(False), Wait(SHORT_DELAY_S), Dtr(False)),
+)
+INVERSE = Sequence(
+    name="classic, other order",
+    steps=(Rts(True), Dtr(False), Wait(HOLD_S), Rts(False), Dtr(True), Wait(SHORT_DELAY_S), Dtr(False)),
+)
+EXCHANGED = Sequence(
+    name="lines exchanged",
+    steps=(Both(True, False), Wait(HOLD_S), Both(False, True), Wait(SHORT_DELAY_S), Both(True, True)),
+    exchanged=True,
+)
+"""It ends with both lines asserted: with two transistors that is as good as released, and behind an inverter it is the only
+state that lets the chip run."""
 HARD_RESET = Sequence(name="hard reset", steps=(Dtr(False), Rts(True), Wait(HOLD_S), Rts(False)))
 """Restart the chip with IO0 high, so that it boots from flash."""
+HARD_RESET_EXCHANGED = Sequence(
+    name="hard reset, lines exchanged", steps=(Both(True, False), Wait(HOLD_S), Both(True, True)), exchanged=True
+)
+"""The same where the lines are exchanged."""
+
+
+def hard_reset(worked: Sequence | None) -> Sequence:
+    """Return what restarts a chip that the sequence `worked` brought into download mode."""
+    return HARD_RESET_EXCHANGED if worked is not None and worked.exchanged else HARD_RESET
 
 
 def strategies(support: LineSupport) -> tuple[Sequence, ...]:
     """Return the sequences worth trying on such a port, best first; none for a port without lines."""
     match support:
         case LineSupport.ATOMIC:
-            return (TIGHT, TIGHT_SLOW, CLASSIC, CLASSIC_SLOW)
+            return (TIGHT, TIGHT_SLOW, CLASSIC, CLASSIC_SLOW, EXCHANGED, SPREAD, INVERSE, LONG_HOLD)
         case LineSupport.SEQUENTIAL:
-            return (CLASSIC, CLASSIC_SLOW)
+            return (CLASSIC, CLASSIC_SLOW, EXCHANGED, SPREAD, INVERSE, LONG_HOLD)
         case LineSupport.NONE:
             return ()
 
@@ -115,17 +169,26 @@ def adapt(sequence: Sequence, support: LineSupport) -> Sequence:
                 steps += [Dtr(dtr), Rts(rts)]
             case _:
                 steps.append(step)
-    return Sequence(name=sequence.name, steps=tuple(steps))
+    return Sequence(name=sequence.name, steps=tuple(steps), exchanged=sequence.exchanged)
 
 
-def run(port: Port, sequence: Sequence) -> None:
+def run(port: Port, sequence: Sequence, wait: Callable[[int], None] | None = None) -> Timing:
     """Do what `sequence` says, on the port's own clock.
+
+    Args:
+        port: Whose lines.
+        sequence: What to do.
+        wait: Called in place of sleeping, with the time until which to wait; somebody may listen meanwhile.
 
     Raises:
         LinesUnsupportedError: The port has no modem lines.
         PortLostError: The port vanished.
     """
+    clock = port.clock
+    changed = released = clock.now_ns()
+    slowest = 0
     for step in adapt(sequence, port.line_support).steps:
+        started = clock.now_ns()
         match step:
             case Dtr(asserted):
                 port.set_lines(dtr=asserted)
@@ -134,7 +197,12 @@ def run(port: Port, sequence: Sequence) -> None:
             case Both(dtr, rts):
                 port.set_lines(dtr=dtr, rts=rts)
             case Wait(seconds):
-                port.clock.sleep_until(port.clock.now_ns() + ns(seconds))
+                released = changed
+                (wait or clock.sleep_until)(started + ns(seconds))
+                continue
+        changed = clock.now_ns()
+        slowest = max(slowest, changed - started)
+    return Timing(released=released, slowest=slowest)
 
 
 def parse_custom(text: str) -> Sequence:

@@ -25,10 +25,11 @@ from flashcore.errors import (
 )
 from flashcore.loader import stub, stub_image
 from flashcore.loader.base import Loader, flash_size, no_flash
-from flashcore.loader.connect import Before, connect
+from flashcore.loader.connect import Before, Connection, connect
 from flashcore.loader.identify import identify
 from flashcore.loader.options import ROM_BAUDRATE, Options
 from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, StubRunning, ignore
+from flashcore.loader.reset import Sequence
 from flashcore.loader.rom import RomLoader
 from flashcore.loader.session import Session
 from flashcore.loader.stub import Start, StubLoader
@@ -64,6 +65,8 @@ class Target:
         self._flash_size: int | None = None
         self._jedec_id = 0
         self._crystal: Crystal | None = None
+        self.strategy: Sequence | None = None
+        """The reset sequence that worked last."""
         self._stub_allowed = options.use_stub
         self._baud_allowed = True
 
@@ -105,7 +108,7 @@ class Target:
                 self._back_to_rom()
 
     def _bring_up_once(self) -> None:
-        connection = connect(self.session, self.options.before)
+        connection = self._connect()
         chip = identify(self.session, self.options.chip)
         self.session.emit(ChipFound(chip=chip.name))
         if connection.dialect is Dialect.STUB:
@@ -119,6 +122,11 @@ class Target:
         if self._baud_allowed and self.options.baudrate != self.session.port.baudrate:
             self._raise_baudrate()
         self._set_up_flash()
+
+    def _connect(self) -> Connection:
+        connection = connect(self.session, self.options.before, first=self.strategy)
+        self.strategy = connection.strategy or self.strategy
+        return connection
 
     def flash_size(self) -> int:
         """Return the size of the flash in bytes, making the loader ready to use it.
@@ -297,7 +305,7 @@ class Target:
             True, so that it can stand in a chain of conditions.
         """
         self._back_to_rom()
-        connect(self.session, self.options.before)
+        self._connect()
         return True
 
     def _raise_baudrate(self) -> None:

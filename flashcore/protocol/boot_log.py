@@ -49,13 +49,28 @@ class BootReport:
     @property
     def is_download_mode(self) -> bool:
         """Whether the last reset led to the ROM loader on the UART."""
-        return "DOWNLOAD" in self.mode or "UART_BOOT" in self.mode or self.waiting_for_download
+        return (
+            ("DOWNLOAD" in self.mode and "SPI_DOWNLOAD" not in self.mode)
+            or "UART_BOOT" in self.mode
+            or self.waiting_for_download
+        )
 
 
 def parse(log: bytes) -> BootReport | None:
     """Return what the last boot in `log` says, or ``None`` if there is no boot log in it."""
     resets = list(_RESET_LINE.finditer(log))
-    tail = log[resets[-1].start() :] if resets else log
+    return _report(log[resets[-1].start() :] if resets else log, resets[-1:])
+
+
+def parse_all(log: bytes) -> list[BootReport]:
+    """Return what each boot in `log` says, in order; only those whose reset line is in it."""
+    resets = list(_RESET_LINE.finditer(log))
+    ends = [*(found.start() for found in resets[1:]), len(log)]
+    found = (_report(log[reset.start() : end], [reset]) for reset, end in zip(resets, ends, strict=True))
+    return [report for report in found if report is not None]
+
+
+def _report(tail: bytes, resets: list[re.Match[bytes]]) -> BootReport | None:
     problems = tuple(dict.fromkeys(found.group().decode("ascii") for found in _PROBLEM.finditer(tail)))
     loads = tuple((int(found[1], 16), int(found[2])) for found in _LOAD.finditer(tail))
     entry = _ENTRY.search(tail)

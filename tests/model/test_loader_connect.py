@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flashcore.errors import (
@@ -18,9 +20,15 @@ from flashcore.loader.diagnosis import Attempt, diagnose
 from flashcore.loader.progress import Closed, Connected
 from flashcore.loader.session import SYNC_WIRE
 from flashcore.port import LineSupport
-from tests.model.loader_world import ROM_ONLY, bench
+from simulator.board.autoreset import Wiring
+from simulator.board.board import Board
+from simulator.board.presets import preset
+from simulator.chip.factory import factory_flash
+from simulator.chip.straps import StrapPins
+from simulator.links.virtual import VirtualPort
+from tests.model.loader_world import ROM_ONLY, Bench, bench
 
-CONNECT_BOUND_S = 12.0
+CONNECT_BOUND_S = 18.0
 
 
 def test_the_first_reset_and_the_second_sync_reach_the_rom() -> None:
@@ -134,7 +142,62 @@ def test_a_chip_that_waits_but_hears_nothing_points_at_the_tx_wire() -> None:
     with pytest.raises(ConnectError) as caught:
         desk.open(ROM_ONLY)
     assert caught.value.code == "connect.no_way_in"
-    assert "TX" in caught.value.hint
+    assert "TX path to it seems to be down" in caught.value.message
+    assert "RX0" in caught.value.hint
+
+
+def rebuilt(strap: StrapPins | None = None, download: bool = False, **changes: object) -> Bench:
+    """Return a bench whose board differs from the usual one."""
+    desk = bench()
+    base = preset("ttgo-lora32-v1")
+    board = Board(replace(base, strap=strap or base.strap, **changes), download=download)  # type: ignore[arg-type]
+    for offset, data in factory_flash("arduino"):
+        board.soc.flash.load(offset, data)
+    return Bench(world=desk.world, port=VirtualPort(board, name="/dev/test"))
+
+
+def test_a_part_that_holds_gpio2_high_is_named() -> None:
+    desk = rebuilt(strap=StrapPins(io2=True))
+    with pytest.raises(WrongBootModeError, match=r"boot:0xb\), since GPIO2 was high") as caught:
+        desk.open(ROM_ONLY)
+    assert caught.value.code == "connect.wrong_strap"
+    assert caught.value.context["pin"] == "GPIO2"
+
+
+@pytest.mark.parametrize(("microfarad", "strategy"), [(0.001, "tight, 0.05 s"), (10, "tight, 0.55 s"), (100, "tight, 2 s")])
+def test_some_sequence_suits_every_capacitor_at_en(microfarad: float, strategy: str) -> None:
+    desk = rebuilt(c_farad=microfarad * 1e-6)
+    with desk.open(ROM_ONLY):
+        pass
+    assert desk.of(Connected)[0].strategy == strategy
+
+
+def test_exchanged_lines_are_found_out_and_the_chip_is_restarted_by_them() -> None:
+    desk = rebuilt(wiring=Wiring.CROSSED)
+    with desk.open(ROM_ONLY):
+        pass
+    assert desk.of(Connected)[0].strategy == "lines exchanged"
+    device = desk.port.device
+    assert isinstance(device, Board)
+    device.advance(device.kernel.now + 10_000_000)
+    assert device.soc.strap == 0x17
+    assert device.soc.enabled
+
+
+def test_slow_lines_are_measured_and_named() -> None:
+    bridge = replace(preset("ttgo-lora32-v1").bridge, control_ns=200_000_000)
+    desk = rebuilt(bridge=bridge, wiring=Wiring.TRANSISTORS)
+    desk.port.line_support = LineSupport.SEQUENTIAL
+    with pytest.raises(WrongBootModeError) as caught:
+        desk.open(ROM_ONLY)
+    assert "the modem lines are slow: they take effect after 200 ms" in caught.value.hint
+
+
+def test_a_chip_that_answers_late_is_not_reset_meanwhile() -> None:
+    desk = bench("d2h:always:delay(0.3)")
+    with desk.open(ROM_ONLY):
+        pass
+    assert desk.of(Connected)[0].resets <= 2
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,22 @@ def test_a_port_without_lines_offers_no_strategy_and_refuses_a_sequence() -> Non
 
 
 def test_a_sequential_port_is_never_given_the_tight_order() -> None:
-    assert reset.strategies(LineSupport.SEQUENTIAL) == (reset.CLASSIC, reset.CLASSIC_SLOW)
+    assert reset.TIGHT not in reset.strategies(LineSupport.SEQUENTIAL)
+    assert reset.strategies(LineSupport.SEQUENTIAL)[:2] == (reset.CLASSIC, reset.CLASSIC_SLOW)
+
+
+def test_the_other_order_releases_en_before_io0_falls() -> None:
+    assert edges(reset.INVERSE, LineSupport.SEQUENTIAL)[2:4] == [(100, None, False), (100, True, None)]
+
+
+def test_exchanged_lines_pull_en_with_dtr_and_io0_with_rts() -> None:
+    assert edges(reset.EXCHANGED, LineSupport.ATOMIC) == [(0, True, False), (100, False, True), (150, True, True)]
+
+
+def test_a_run_says_when_the_chip_was_let_go() -> None:
+    port = FakePort(LineSupport.ATOMIC)
+    timing = reset.run(port, reset.TIGHT)
+    assert timing.released == 100_000_000
 
 
 def test_the_text_form_of_classic_is_classic() -> None:
