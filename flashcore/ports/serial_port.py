@@ -118,6 +118,9 @@ class SerialPort:
                 self._device.write(data)
         except SerialTimeoutException as error:
             raise self._stuck(len(data)) from error
+        except DeadlineExceededError:
+            # It is a TimeoutError, and so an OSError too; but the port is still there.
+            raise
         except OSError as error:
             raise failures.lost(self._name, error) from error
 
@@ -163,6 +166,8 @@ class SerialPort:
                 self.set_lines(dtr=False, rts=False)
         with contextlib.suppress(OSError):
             self._device.close()
+        # The system gives the number to whatever is opened next.
+        self._descriptor = None
 
     def _read_descriptor(self, descriptor: int, max_bytes: int, deadline_ns: int) -> bytes:
         left = (deadline_ns - self._clock.now_ns()) / NS_PER_S

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flashcore.errors import (
+    DeadlineExceededError,
     LinesUnsupportedError,
     PortBusyError,
     PortDeniedError,
@@ -144,3 +145,29 @@ def test_what_the_system_says_decides_the_error(error: Exception, kind: type[Por
     found = failures.opening("COM9", error)
     assert type(found) is kind
     assert found.hint
+
+
+def test_a_port_that_is_stuck_is_not_lost(port: SerialPort) -> None:
+    deadline = port.clock.now_ns() + 50_000_000
+    with pytest.raises(DeadlineExceededError, match="its driver is stuck"):
+        port.write(bytes(1 << 20), deadline)
+    assert port.clock.now_ns() >= deadline
+
+
+def test_a_closed_port_does_not_read_what_is_opened_next(port: SerialPort) -> None:
+    number = port._descriptor
+    assert number is not None
+    port.close()
+    pipes = [os.pipe() for _ in range(8)]
+    try:
+        assert number in [end for ends in pipes for end in ends], "nothing was opened under the number of the closed port"
+        for _, end in pipes:
+            os.write(end, b"not for the port")
+        with pytest.raises(PortLostError):
+            port.read(1, soon(port))
+        with pytest.raises(PortLostError):
+            port.write(b"x", soon(port))
+    finally:
+        for ends in pipes:
+            os.close(ends[0])
+            os.close(ends[1])
