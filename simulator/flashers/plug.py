@@ -5,6 +5,8 @@ Real ports disappear from the list, so that a flasher left to find its port by i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import serial
@@ -18,8 +20,14 @@ from simulator.preload import port_list
 from simulator.preload.environment import listed
 
 
-def plug_in(name: str, device: Device) -> Endpoint:
-    """Register `device` as ``sim://name`` and under the device file that Linux would give its adapter."""
+def plug_in(name: str, device: Device, undo: ExitStack | None = None) -> Endpoint:
+    """Register `device` as ``sim://name`` and under the device file that Linux would give its adapter.
+
+    Args:
+        name: What stands behind ``sim://``.
+        device: What is at the other end of the cable.
+        undo: Is given what leaves pyserial as it was, ports closed; without it the device stays until the process ends.
+    """
     spec = device.adapter.spec
     usb = UsbIdentity(
         vid=spec.vid,
@@ -29,16 +37,25 @@ def plug_in(name: str, device: Device) -> Endpoint:
         product=spec.product,
     )
     endpoint = protocol_sim.register(name, device, path=spec.port_name(Driver.LINUX) or "", usb=usb)
-    serial.protocol_handler_packages.append("simulator.links")
-    line_ioctl.install()
-    _open_by_path()
-    port_list.show_only([listed(endpoint.path or endpoint.url, spec)])
+    packages = serial.protocol_handler_packages
+    packages.append("simulator.links")
+    restore = [
+        lambda: packages.remove("simulator.links"),
+        line_ioctl.install(),
+        _open_by_path(),
+        port_list.show_only([listed(endpoint.path or endpoint.url, spec)]),
+    ]
+    if undo is not None:
+        undo.callback(protocol_sim.unregister, endpoint)
+        for step in restore:
+            undo.callback(step)
     return endpoint
 
 
-def _open_by_path() -> None:
-    """Let pyserial's own port class, asked for a virtual device file, give a virtual port instead."""
+def _open_by_path() -> Callable[[], None]:
+    """Let pyserial's own port class, asked for a virtual device file, give a virtual port instead; return the way back."""
     original: Any = serial.Serial
+    own = vars(original).get("__new__")
     inherited = original.__new__
 
     def make(cls: Any, port: Any = None, *args: Any, **settings: Any) -> Any:
@@ -55,3 +72,12 @@ def _open_by_path() -> None:
         return by_url(endpoint.url if endpoint is not None else url, *args, **settings)
 
     serial.serial_for_url = serial_for_url
+
+    def restore() -> None:
+        serial.serial_for_url = by_url
+        if own is None:
+            del original.__new__
+        else:
+            original.__new__ = own
+
+    return restore

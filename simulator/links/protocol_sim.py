@@ -40,6 +40,16 @@ class VirtualHang(BaseException):
     """
 
 
+def check_horizon(to_ns: int) -> None:
+    """Refuse to let time pass until `to_ns` if that is more than any run may take.
+
+    Raises:
+        VirtualHang: It is.
+    """
+    if to_ns > HORIZON_NS:
+        raise VirtualHang("a whole virtual day has passed")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsbIdentity:
     """What a list of ports says about a port.
@@ -92,6 +102,14 @@ def register(name: str, device: Device, *, path: str = "", usb: UsbIdentity | No
     endpoint = Endpoint(name=name, device=device, path=path, usb=usb)
     ENDPOINTS[name] = endpoint
     return endpoint
+
+
+def unregister(endpoint: Endpoint) -> None:
+    """Close what is open on `endpoint`, and let nobody open it any more."""
+    for port in list(endpoint.opened):
+        port.close()
+    if ENDPOINTS.get(endpoint.name) is endpoint:
+        del ENDPOINTS[endpoint.name]
 
 
 def find(port: str) -> Endpoint | None:

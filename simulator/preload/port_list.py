@@ -60,17 +60,28 @@ def show_what_the_environment_says() -> None:
         show_only([ListedPort(**port) for port in json.loads(text)])
 
 
-def show_only(ports: Sequence[ListedPort]) -> None:
-    """Let pyserial list `ports` and nothing else, whether it is imported already or only later."""
+def show_only(ports: Sequence[ListedPort]) -> Callable[[], None]:
+    """Let pyserial list `ports` and nothing else, whether it is imported already or only later; return the way back."""
 
     def comports(include_links: bool = False) -> list[ListPortInfo]:
         return [_shown(port) for port in ports]
 
-    for name in (_ORIGIN, _COPY):
-        if name in sys.modules:
-            sys.modules[name].comports = comports  # type: ignore[attr-defined]
-    if _ORIGIN not in sys.modules:
-        sys.meta_path.insert(0, _Finder(comports))
+    before = {name: sys.modules[name].comports for name in (_ORIGIN, _COPY) if name in sys.modules}
+    for name in before:
+        sys.modules[name].comports = comports  # type: ignore[attr-defined]
+    finder = None if _ORIGIN in sys.modules else _Finder(comports)
+    if finder is not None:
+        sys.meta_path.insert(0, finder)
+
+    def restore() -> None:
+        if finder is not None and finder in sys.meta_path:
+            sys.meta_path.remove(finder)
+        original = before.get(_ORIGIN) or (finder.original if finder is not None else None)
+        for name in (_ORIGIN, _COPY):
+            if original is not None and name in sys.modules:
+                sys.modules[name].comports = before.get(name, original)  # type: ignore[attr-defined]
+
+    return restore
 
 
 def _shown(port: ListedPort) -> ListPortInfo:
@@ -90,6 +101,8 @@ class _Finder:
 
     def __init__(self, comports: Comports) -> None:
         self._comports = comports
+        self.original: Comports | None = None
+        """What the module listed by itself, once it is loaded."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target) if name == _ORIGIN else None
@@ -99,6 +112,7 @@ class _Finder:
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
+            self.original = module.comports
             module.comports = self._comports  # type: ignore[attr-defined]
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]

@@ -60,7 +60,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.scenario": BOARD | below("simulator.record"),
     "simulator.links": LINKS,
     "simulator.proxy": LINKS,
-    "simulator.testing": LINKS,
+    "simulator.testing": RUNS | below("simulator.flashers"),
     "simulator.preload": BOARD,
     "simulator.flashers": RUNS,
     # It takes both packages along into a flasher's own interpreter, so it must know where they are.

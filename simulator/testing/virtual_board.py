@@ -1,0 +1,122 @@
+"""A board on the desk of a test: its buttons, its flash, its faults, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from flashcore.errors import ScenarioError
+from flashcore.port import NS_PER_S, Clock, LineSupport, ns
+from simulator.board.board import Board
+from simulator.clock import VirtualClock
+from simulator.links.virtual import VirtualPort
+from simulator.record.events import Event
+from simulator.scenario import PlannedFault, Scenario, World
+
+
+class VirtualBoard:
+    """A board in a world of its own, or whatever a fault has put at the port in its place.
+
+    Args:
+        scenario: Which board, with what on its flash, which faults and which seed.
+
+    Raises:
+        ScenarioError: The scenario makes no sense.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = replace(scenario, keep_events=True)
+        """How the board began."""
+        self.world: World = self.scenario.build()
+        """The world, for everything that is not offered here."""
+        device = self.world.device
+        self.clock: Clock = VirtualClock(device.advance, lambda: device.kernel.now)
+        """The board's time."""
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the power came on."""
+        return self.clock.now_ns() / NS_PER_S
+
+    def run_for(self, seconds: float) -> None:
+        """Let time pass for the board while nobody talks to it."""
+        self.clock.sleep_until(self.clock.now_ns() + ns(seconds))
+
+    @contextmanager
+    def lasting(self) -> Iterator[Stopwatch]:
+        """Measure how long a block takes on the board's clock, in ``seconds`` of what the block is given."""
+        watch = Stopwatch()
+        start = self.clock.now_ns()
+        try:
+            yield watch
+        finally:
+            watch.seconds = (self.clock.now_ns() - start) / NS_PER_S
+
+    def port(self, *, baudrate: int = 115200, line_support: LineSupport = LineSupport.ATOMIC) -> VirtualPort:
+        """Return a `flashcore.port.Port` that leads here, opened, in virtual time."""
+        return VirtualPort(self.world.device, name=self.scenario.board, baudrate=baudrate, line_support=line_support)
+
+    @property
+    def flash(self) -> bytes:
+        """All that the flash holds now, read behind everybody's back."""
+        return self._board.soc.flash.image()
+
+    def load(self, offset: int, data: bytes) -> None:
+        """Put `data` onto the flash behind everybody's back: no erase is needed, and no time passes.
+
+        Raises:
+            ScenarioError: It reaches beyond the end of the flash.
+        """
+        flash = self._board.soc.flash
+        if not 0 <= offset <= flash.size - len(data):
+            raise ScenarioError(f"{len(data)} bytes at 0x{offset:x} reach beyond the {flash.size} bytes of flash")
+        flash.load(offset, data)
+
+    def press_reset(self) -> None:
+        """Tap the RESET button."""
+        self._board.press_reset()
+
+    def hold_boot(self, held: bool = True) -> None:
+        """Press the BOOT button, or let go of it."""
+        self._board.reset_circuit.hold_boot(held)
+
+    @property
+    def planned(self) -> Sequence[PlannedFault]:
+        """The faults that were asked for; each tells in ``fired`` how often it struck."""
+        return self.world.planned
+
+    def fired(self, fault: str) -> int:
+        """Return how often a planned fault has struck.
+
+        Args:
+            fault: Its name or text, as planned.
+
+        Raises:
+            ScenarioError: No such fault is planned.
+        """
+        from simulator.chip.names import unknown
+
+        for item in self.planned:
+            if item.name == fault:
+                return item.fired
+        raise unknown("planned fault", fault, [item.name for item in self.planned])
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """All that has happened so far, in order: bytes, lines, rates, resets, faults."""
+        return self.world.journal.events
+
+    @property
+    def _board(self) -> Board:
+        board = self.world.board
+        if board is None:
+            raise ScenarioError("no board is at this port: a fault has put something else there")
+        return board
+
+
+class Stopwatch:
+    """How long a block took."""
+
+    seconds = 0.0
+    """On the board's clock."""
