@@ -74,6 +74,7 @@ class PortOptions:
     before: str | None = None
     after: str | None = None
     no_stub: bool = False
+    no_boot_check: bool = False
     json: bool = False
     trace: str | None = None
 
@@ -86,6 +87,7 @@ class PortOptions:
             before=self.before if self.before is not None else lower.before,
             after=self.after if self.after is not None else lower.after,
             no_stub=self.no_stub or lower.no_stub,
+            no_boot_check=self.no_boot_check or lower.no_boot_check,
             json=self.json or lower.json,
             trace=self.trace if self.trace is not None else lower.trace,
         )
@@ -109,6 +111,7 @@ def port_options(function: F) -> F:
             click.option("--before", metavar="HOW", help=text("--before")),
             click.option("--after", metavar="HOW", help=text("--after")),
             click.option("--no-stub", is_flag=True, help=text("--no-stub")),
+            click.option("--no-boot-check", is_flag=True, help=text("--no-boot-check")),
             click.option("--json", is_flag=True, help=text("--json")),
             click.option("--trace", metavar="FILE", help=text("--trace")),
         )

@@ -22,6 +22,7 @@ OPTIONS = {
     "--before HOW": "default-reset, no-reset, or a sequence such as D0|R1|W0.1|D1|R0|W0.05|D0.",
     "--after HOW": "hard-reset (default) or no-reset.",
     "--no-stub": "Work with the chip's ROM loader alone.",
+    "--no-boot-check": "Do not listen to what the chip says after the final restart.",
     "--json": "One JSON object per line and event; the last is a result or an error.",
     "--trace FILE": "Write all bytes on the line, with times, to FILE.",
     "--version": "Show the version.",

@@ -147,9 +147,9 @@ class TextView:
                 self._stop()
                 speed = f", {size / seconds / 1024:.1f} KiB/s" if seconds > 0 else ""
                 self._line(f"Done: {size} bytes in {seconds:.1f} s{speed}")
-            case Closed(reset=True):
+            case Closed(reset=True, boot=boot):
                 self._stop()
-                self._line("Chip restarted.")
+                self._line("Chip restarted" + {"": ".", "started": " and runs."}.get(boot, f"; it says: {boot}"))
             case Closed(in_loader=in_loader):
                 self._stop()
                 self._line("Port closed; the chip stays in its loader." if in_loader else "Port closed.")

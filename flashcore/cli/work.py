@@ -42,6 +42,7 @@ def session_options(choice: PortOptions, flash_size: int | None = None) -> Optio
         before=parse_before(choice.before or "default-reset"),
         after=parse_after(choice.after or "hard-reset"),
         use_stub=not choice.no_stub,
+        boot_check=not choice.no_boot_check,
         flash_size=flash_size,
     )
 

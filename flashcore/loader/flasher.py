@@ -18,22 +18,17 @@ from types import TracebackType
 from typing import Self
 
 from flashcore.chips import ChipSpec
-from flashcore.errors import (
-    CancelledError,
-    LinesUnsupportedError,
-    PortLostError,
-    VerifyError,
-)
+from flashcore.errors import CancelledError, PortLostError, VerifyError
 from flashcore.image import ImageWarning, Region, check
-from flashcore.loader import chip_info, eraser, reader, reset
+from flashcore.loader import chip_info, eraser, reader
 from flashcore.loader.chip_info import ChipInfo
-from flashcore.loader.connect import After
+from flashcore.loader.ending import Ending
 from flashcore.loader.eraser import require_inside
-from flashcore.loader.options import ROM_BAUDRATE, Options
-from flashcore.loader.progress import Closed, Finding, OnEvent, RegionStarted, Verified, ignore
+from flashcore.loader.options import Options
+from flashcore.loader.progress import Finding, OnEvent, RegionStarted, Verified, ignore
 from flashcore.loader.target import Target
 from flashcore.loader.writer import Writer
-from flashcore.port import LineSupport, Port
+from flashcore.port import Port
 
 
 class Flasher:
@@ -46,6 +41,7 @@ class Flasher:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._closed = False
+        self._written: list[Region] = []
 
     @classmethod
     def open(cls, port: Port, options: Options | None = None, on_event: OnEvent = ignore) -> Self:
@@ -139,6 +135,7 @@ class Flasher:
         try:
             for region in regions:
                 writer.write(region)
+                self._written.append(region)
             if writer.astray:
                 self._check_again(writer, regions)
         except KeyboardInterrupt:
@@ -232,21 +229,13 @@ class Flasher:
 
         Args:
             restart: Whether the chip may be restarted.
+
+        Raises:
+            ImageError: The chip's ROM refuses to start what was written (``image.does_not_boot``); it is in flash all the same.
         """
         if self._closed:
             return
         self._closed = True
-        target, port = self._target, self._target.session.port
-        wanted = restart and target.is_up and target.options.after is After.HARD_RESET
-        done = False
-        try:
-            if wanted and port.line_support is not LineSupport.NONE:
-                if port.baudrate != ROM_BAUDRATE:
-                    port.set_baudrate(ROM_BAUDRATE)
-                reset.run(port, reset.hard_reset(target.strategy))
-                done = True
-        except (PortLostError, LinesUnsupportedError):
-            pass
-        finally:
-            port.close()
-        target.session.emit(Closed(reset=done, in_loader=target.is_up and not done))
+        problem = Ending(self._target, self._written).run(restart=restart)
+        if problem is not None:
+            raise problem

@@ -25,6 +25,7 @@ class Options:
         use_stub: Whether to run a stub if an installed esptool provides one.
         stub: This stub, instead of the installed esptool's.
         flash_size: Size in bytes, instead of what the flash chip says.
+        boot_check: Whether to listen to what the chip says after the final restart, and to make sure that it left its loader.
         policy: Waits and tries.
     """
 
@@ -35,4 +36,5 @@ class Options:
     use_stub: bool = True
     stub: StubImage | None = None
     flash_size: int | None = None
+    boot_check: bool = True
     policy: Policy = field(default=DEFAULT_POLICY)

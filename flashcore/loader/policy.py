@@ -109,6 +109,14 @@ class Policy:
     read_in_flight: int = 16
     """Frames that the stub may send ahead of our acknowledgements."""
 
+    boot_check_s: float = 2.0
+    """How long to listen after the restart that ends a session with writes. Source: catalogue rows 10, 15, 61 (2 s)."""
+    boot_quiet_s: float = 0.6
+    """Silence after which a chip has said what it says when it boots: longer than a watchdog's turn of a failed boot."""
+    boot_drain_s: float = 0.3
+    """The same after a session without writes, so that the port is not closed in the middle of the boot log. Source: catalogue
+    row 52 (0.3 to 2 s)."""
+
     def scaled(self, per_mb: float, size: int) -> float:
         """Return the wait for work over `size` bytes that takes `per_mb` seconds per megabyte."""
         return self.command_s + per_mb * size / MEGABYTE

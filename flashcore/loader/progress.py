@@ -147,10 +147,13 @@ class Closed:
     Args:
         reset: Whether the chip was restarted to run its firmware.
         in_loader: Whether it waits in its loader, as far as is known.
+        boot: What its boot log says after the restart: ``started``, ``restarts``, ``brownout``, or the ROM's or boot loader's
+            own words; empty if nothing was heard.
     """
 
     reset: bool
     in_loader: bool
+    boot: str = ""
 
 
 Event = (

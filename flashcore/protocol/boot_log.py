@@ -90,6 +90,11 @@ def _report(tail: bytes, resets: list[re.Match[bytes]]) -> BootReport | None:
     )
 
 
+def is_brownout(log: bytes) -> bool:
+    """Tell whether `log` speaks of a supply that broke down: the detector's message, or the reset cause behind it."""
+    return b"Brownout detector" in log or any(b"BROWN" in found[2].upper() for found in _RESET_LINE.finditer(log))
+
+
 def last_text_line(heard: bytes) -> str:
     """Return the last run of readable text in `heard`, for showing to the user; empty if there is none."""
     runs = _TEXT.findall(heard)

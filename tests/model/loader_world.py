@@ -64,4 +64,4 @@ def firmware(size: int) -> bytes:
     return content("loader", size)
 
 
-ROM_ONLY = Options(use_stub=False)
+ROM_ONLY = Options(use_stub=False, boot_check=False)

@@ -10,10 +10,10 @@ from flashcore.loader import Before, Options
 from flashcore.loader.progress import BlockDone, Recovery, Verified
 from simulator.board.board import Board
 from simulator.chip.flash_array import FlashEffect, FlashOperation
-from tests.model.loader_world import OFFSET, Bench, bench, firmware
-from tests.model.test_loader_stub import stub
+from tests.model.loader_world import OFFSET, ROM_ONLY, Bench, bench, firmware
+from tests.model.test_loader_stub import stub, with_stub
 
-LOADERS = {"rom": Options(use_stub=False), "stub1": Options(stub=stub(1)), "stub2": Options(stub=stub(2))}
+LOADERS = {"rom": ROM_ONLY, "stub1": with_stub(1), "stub2": with_stub(2)}
 SIZE = 0xA123
 
 

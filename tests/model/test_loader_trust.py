@@ -13,9 +13,9 @@ from flashcore.loader import After, Before, ChipInfo, Flasher, Options
 from flashcore.loader.progress import Closed, FlashFound, Verified
 from simulator.links.virtual import VirtualPort
 from tests.model.loader_world import OFFSET, ROM_ONLY, Bench, bench, firmware
-from tests.model.test_loader_stub import stub
+from tests.model.test_loader_stub import stub, with_stub
 
-LOADERS = {"rom": ROM_ONLY, "stub1": Options(stub=stub(1)), "stub2": Options(stub=stub(2))}
+LOADERS = {"rom": ROM_ONLY, "stub1": with_stub(1), "stub2": with_stub(2)}
 SIZE = 0x3123
 FILLED = 0x40000
 
