@@ -1,6 +1,7 @@
 """One case: a flasher, a board, what goes wrong, and the job. Plain data whose hash is its name.
 
-Two cases with the same id are the same run, in every process and on every machine, so results can be kept and compared.
+Two cases with the same id are the same run, in every process and on every machine, so results can be kept and compared. What
+suite a case was made for, and what reports call it, is no part of the run.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from simulator.flashers.adapter import Image, Task
+from simulator.faults import presets
+from simulator.flashers.task import Job, Task, usual_image
 from simulator.scenario import Scenario
 
 CLEAN = "clean"
@@ -20,26 +22,7 @@ CLEAN = "clean"
 
 DEFAULT_BOARD = "esp32-devkitc"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What the flasher is to write.
-
-    Args:
-        images: What goes where.
-    """
-
-    images: tuple[Image, ...]
-
-    @classmethod
-    def of_size(cls, size: int, seed: int = 0) -> Job:
-        """Return the job of writing one image of `size` bytes where an app goes."""
-        return cls(images=(Image(offset=0x10000, size=size, seed=seed),))
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-        return sum(image.size for image in self.images)
+_LABELS = ("suite", "preset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +36,7 @@ class Case:
         board: Name of the board preset.
         seed: The run's only randomness.
         faults: The faults: text forms, or names of presets.
-        job: What the flasher is to write.
+        job: What the flasher is to do.
         transient: Whether the flasher is expected to get over it.
         accept: Patterns of which a right diagnosis matches one; empty where any honest failure will do.
     """
@@ -70,9 +53,16 @@ class Case:
 
     @property
     def id(self) -> str:
-        """Its name: 16 hexadecimal characters that depend on all of it."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """Its name: 16 hexadecimal characters that depend on all of the run, and on what the named presets say."""
+        fields = {name: value for name, value in asdict(self).items() if name not in _LABELS}
+        fields["presets"] = [presets.fingerprint(name) for name in self.faults if ":" not in name]
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @property
+    def clean(self) -> Case:
+        """The same job without anything that goes wrong, whose time this one is measured against."""
+        return replace(self, preset=CLEAN, faults=(), transient=True, accept=())
 
     def task(self, limit_s: float) -> Task:
         """Return what the flasher's adapter is given.
@@ -80,14 +70,14 @@ class Case:
         Args:
             limit_s: Virtual seconds after which the flasher counts as hanging.
         """
-        return Task(
-            scenario=Scenario(board=self.board, faults=self.faults, seed=self.seed), images=self.job.images, limit_s=limit_s
-        )
+        scenario = Scenario(board=self.board, faults=self.faults, seed=self.seed)
+        return Task(scenario=scenario, job=self.job, limit_s=limit_s)
 
     def repeat(self) -> str:
-        """Return the command that repeats the case; it holds for jobs made by `Job.of_size`."""
+        """Return the command that repeats the case: its job is that of a preset among its faults, or made by `Job.of_size`."""
         words = ["espsim", "score", self.flasher, "--board", self.board, "--seed", str(self.seed)]
-        words += ["--size", str(self.job.size)]
+        if self.job.images == (usual_image(self.job.size, self.seed),):
+            words += ["--size", str(self.job.size)]
         for fault in self.faults:
             words += ["--fault", fault]
         return shlex.join(words)
@@ -105,7 +95,7 @@ class Case:
         """
         fields: dict[str, Any] = dict(raw)
         try:
-            job = Job(images=tuple(Image(**image) for image in fields.pop("job")["images"]))
+            job = Job.from_fields(fields.pop("job"))
             faults, accept = tuple(fields.pop("faults")), tuple(fields.pop("accept"))
             return cls(job=job, faults=faults, accept=accept, **fields)
         except (KeyError, TypeError) as error:

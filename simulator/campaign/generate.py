@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from simulator.campaign.case import CLEAN, Case, Job
+from simulator.campaign.case import CLEAN, Case
+from simulator.campaign.jobs import job_of
 from simulator.faults import presets
 from simulator.flashers.adapter import Evidence
+from simulator.flashers.task import Job
 from simulator.rng import Rng
 
 KINDS = MappingProxyType(
@@ -40,14 +42,45 @@ def clean(flasher: str, *, suite: str, board: str, seed: int, job: Job) -> Case:
     return Case(flasher=flasher, suite=suite, preset=CLEAN, board=board, seed=seed, job=job)
 
 
+SMOKE = (
+    "mac-cdc-long-frame",
+    "wrong-port",
+    "silent-line",
+    "reply-lost-mid-write",
+    "corrupt-to-device",
+)
+"""Rows of the smoke suite: the commonest failures, of each kind of duty one."""
+
+
 def smoke(base: Case) -> list[Case]:
-    """Return a case for each fault preset there is.
+    """Return a case for each row of `SMOKE`.
 
     Args:
         base: The clean case.
     """
-    rows = [presets.preset(name) for name in presets.names()]
-    return [replace(base, preset=row.id, faults=(row.id,), transient=row.transient, accept=row.accept) for row in rows]
+    return [row(base, name) for name in SMOKE]
+
+
+def catalogue(base: Case) -> list[Case]:
+    """Return a case for each row of the fault catalogue.
+
+    Args:
+        base: The clean case.
+    """
+    return [row(base, name) for name in presets.names() if not presets.preset(name).variant]
+
+
+def row(base: Case, name: str) -> Case:
+    """Return the case of the fault preset called `name`, with its job, its expectation and its accepted diagnoses."""
+    found = presets.preset(name)
+    return replace(
+        base,
+        preset=found.id,
+        faults=(found.id,),
+        job=job_of(found.job, base.job, base.seed),
+        transient=found.transient,
+        accept=found.accept,
+    )
 
 
 def sweep(base: Case, counted: Evidence) -> list[Case]:

@@ -1,9 +1,11 @@
 """The verdict on a run: from the flash array and the clock, with exit status and messages as what the flasher claims.
 
-The worst that is true counts. A claim of success over a wrong flash is a false success, whatever else happened. A wait that
-nothing ends, or work beyond any reasonable time, is a hang. A board that a clean session cannot flash afterwards is bricked. A
-failure is clean if the flasher stops in time, without a traceback, and says one of the things that the fault's preset accepts.
-A run whose fault never struck proves nothing, and neither does one in which the model did not know what the real thing does.
+The worst that is true counts. A claim of success where the job is not done is a false success, whatever else happened. A board
+that a clean session cannot flash afterwards is bricked, and so is one that the flasher keeps from everybody: held in reset, or
+behind a port that it left open. A wait that nothing ends, or work beyond any reasonable time, is a hang. A failure is clean if
+the flasher stops in time, without a traceback, says one of the things that the fault's preset accepts, and has not begun what
+it should have refused. A run whose fault never struck proves nothing, and neither does one in which the model did not know
+what the real thing does.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from simulator.campaign.case import Case
-from simulator.flashers.adapter import Result
+from simulator.flashers.adapter import Evidence, Result
 
 SLOWER, GRACE_S = 10, 60.0
 """How many times the clean time a flasher may take to get over a transient fault, and virtual seconds on top of that. The
@@ -38,9 +40,9 @@ class Verdict(StrEnum):
     HUNG = "HUNG"
     """Did not end in time."""
     BRICKED = "BRICKED"
-    """Left a board that cannot be flashed any more."""
+    """Left a board that is of no use any more: it cannot be flashed, or is held in reset, or its port is kept open."""
     FALSE_SUCCESS = "FALSE_SUCCESS"
-    """Said that it worked; the flash is wrong."""
+    """Said that it worked; it did not."""
     NOT_EXERCISED = "NOT_EXERCISED"
     """The planned fault did not strike."""
     MODEL_GAP = "MODEL_GAP"
@@ -108,12 +110,12 @@ def _verdict(case: Case, result: Result, clean_s: float) -> tuple[Verdict, str]:
     evidence = result.evidence
     if result.problem or evidence.gaps:
         return Verdict.MODEL_GAP, result.problem or evidence.gaps[0]
-    if result.status == 0 and not evidence.holds:
-        return Verdict.FALSE_SUCCESS, "success was reported, and the flash does not hold the images"
-    if result.status == 0 and evidence.astray:
-        return Verdict.FALSE_SUCCESS, "success was reported, and flash outside the images changed"
+    if result.status == 0 and (missing := _missing(case, evidence)):
+        return Verdict.FALSE_SUCCESS, f"success was reported, and {missing}"
     if evidence.recoverable is False:
         return Verdict.BRICKED, "a clean session could not flash the board afterwards"
+    if evidence.left and not result.hung:
+        return Verdict.BRICKED, f"it left the board of no use: {', '.join(evidence.left)}"
     if result.hung:
         return Verdict.HUNG, "it waited for something that never comes"
     if result.traceback:
@@ -126,11 +128,30 @@ def _verdict(case: Case, result: Result, clean_s: float) -> tuple[Verdict, str]:
         missed = ", ".join(fault.name for fault in evidence.faults if not fault.exercised)
         return Verdict.NOT_EXERCISED, f"did not strike: {missed}"
     if result.status == 0:
-        return Verdict.RECOVERED, f"the flash is right after {evidence.virtual_s:.1f} s"
+        return Verdict.RECOVERED, f"the job is done after {evidence.virtual_s:.1f} s"
     return _of_failure(case, result)
 
 
+def _missing(case: Case, evidence: Evidence) -> str:
+    """Return what there is to be said against a claim of success; nothing where it is true."""
+    job = case.job
+    if job.action == "read":
+        wrong = "what was read is not what the flash holds" * (not evidence.read_back)
+        return wrong or "the flash changed, which was to be read" * evidence.touched
+    if not evidence.holds:
+        return "the flash is not blank" if job.action == "erase" else "the flash does not hold the images"
+    if evidence.astray:
+        return "flash outside the images changed"
+    if job.success == "boots" and not evidence.boots:
+        return "the board starts no app when it is reset"
+    if job.success == "runs" and not evidence.runs:
+        return "no app is running"
+    return ""
+
+
 def _of_failure(case: Case, result: Result) -> tuple[Verdict, str]:
+    if case.job.untouched and result.evidence.touched:
+        return Verdict.FAILED_MISDIAGNOSED, "it refused only when it had changed the flash already"
     if not case.accept:
         return Verdict.FAILED_CLEAN, f"it stopped with exit status {result.status}; any diagnosis will do here"
     text = " ".join(result.messages.split())

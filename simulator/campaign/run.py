@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from simulator.campaign.case import Case
 from simulator.campaign.oracle import judge, limit_s
 from simulator.campaign.store import Record, Store
-from simulator.flashers.adapter import Adapter, Result, Task
+from simulator.flashers.adapter import Adapter, Result
+from simulator.flashers.task import Task
 
 if TYPE_CHECKING:
     from simulator.record.ladder import Step
@@ -49,6 +50,11 @@ def processes(jobs: int) -> Executor:
     return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
 
 
+def clean_cases(cases: Iterable[Case]) -> list[Case]:
+    """Return the runs without faults that `cases` are measured against, each once."""
+    return list({case.clean.id: case.clean for case in cases}.values())
+
+
 def run_clean(cases: Sequence[Case], adapters: Mapping[str, Adapter], executor: Executor) -> list[Record]:
     """Run `cases`, which have no faults, and judge them by themselves; return their records in order.
 
@@ -60,9 +66,17 @@ def run_clean(cases: Sequence[Case], adapters: Mapping[str, Adapter], executor: 
     Raises:
         FlashcoreError: A flasher cannot be started.
     """
-    futures = [executor.submit(_shard, adapters[case.flasher], [case.task(CLEAN_LIMIT_S)]) for case in cases]
-    results = [future.result()[0] for future in futures]
-    return [_record(case, adapters, result, result.evidence.virtual_s) for case, result in zip(cases, results, strict=True)]
+    by_flasher: dict[str, list[Case]] = {}
+    for case in cases:
+        by_flasher.setdefault(case.flasher, []).append(case)
+    futures = [
+        (shard, executor.submit(_shard, adapters[name], [case.task(CLEAN_LIMIT_S) for case in shard]))
+        for name, some in by_flasher.items()
+        for shard in _cut(some, adapters[name].shard)
+    ]
+    results = {case.id: result for shard, future in futures for case, result in zip(shard, future.result(), strict=True)}
+    found = [(case, results[case.id]) for case in cases]
+    return [_record(case, adapters, result, result.evidence.virtual_s) for case, result in found]
 
 
 def run(
@@ -81,7 +95,7 @@ def run(
     Args:
         cases: The cases.
         adapters: By the flashers' names.
-        clean_s: How long the job takes without faults, by the flashers' names, in virtual seconds.
+        clean_s: How long each job takes without faults, by the ids of the clean cases, in virtual seconds.
         executor: What carries out the work.
         store: Where results are kept, and taken from.
         width: How many shards are given to the executor at once.
@@ -93,7 +107,7 @@ def run(
     todo: dict[str, list[Case]] = {}
     for case in cases:
         done = known.get((case.id, adapters[case.flasher].version))
-        if done is not None and done.clean_s == clean_s[case.flasher]:
+        if done is not None and done.clean_s == clean_s[case.clean.id]:
             yield done
         else:
             todo.setdefault(case.flasher, []).append(case)
@@ -102,7 +116,7 @@ def run(
     try:
         while True:
             for adapter, shard in shards:
-                tasks = [case.task(limit_s(clean_s[case.flasher]) + 1) for case in shard]
+                tasks = [case.task(limit_s(clean_s[case.clean.id]) + 1) for case in shard]
                 pending[executor.submit(_shard, adapter, tasks)] = shard
                 if len(pending) >= width:
                     break
@@ -110,7 +124,7 @@ def run(
                 return
             future = next(as_completed(pending))
             for case, result in zip(pending.pop(future), future.result(), strict=True):
-                record = _record(case, adapters, result, clean_s[case.flasher])
+                record = _record(case, adapters, result, clean_s[case.clean.id])
                 if store is not None:
                     store.add(record)
                 yield record

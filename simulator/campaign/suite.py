@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 
+from flashcore.errors import PlanError
 from simulator.campaign import generate
-from simulator.campaign.case import DEFAULT_BOARD, Case, Job
-from simulator.faults import presets
+from simulator.campaign.case import DEFAULT_BOARD, Case
 from simulator.faults.text import parse
 from simulator.flashers.adapter import Evidence
+from simulator.flashers.task import Job
 
 
 @unique
@@ -17,7 +18,9 @@ class Suite(StrEnum):
     """Which cases there are."""
 
     SMOKE = "smoke"
-    """One per fault preset."""
+    """The commonest failures, one case each."""
+    CATALOGUE = "catalogue"
+    """One case per row of the fault catalogue."""
     SWEEP = "sweep"
     """Each kind of fault at each frame, each way."""
 
@@ -63,7 +66,7 @@ class Order:
             counted: What its run without faults showed.
 
         Raises:
-            PlanError: A fault is unknown or malformed.
+            PlanError: A fault is unknown or malformed, or two presets ask for different jobs.
         """
         base = self.clean(flasher)
         if self.faults:
@@ -71,6 +74,8 @@ class Order:
         match self.suite:
             case Suite.SMOKE:
                 return generate.smoke(base)
+            case Suite.CATALOGUE:
+                return generate.catalogue(base)
             case Suite.SWEEP:
                 singles = generate.sweep(base, counted)
                 return singles + generate.pairs(singles, self.pairs, self.seed)
@@ -81,16 +86,18 @@ class Order:
 
 
 def _together(base: Case, faults: tuple[str, ...]) -> Case:
-    """Return the case in which all of `faults` are planned; any one that is permanent makes it so."""
-    rows = [presets.preset(name) for name in faults if ":" not in name]
-    lasting = any(not row.transient for row in rows) or any(not parse(text).transient for text in faults if ":" in text)
-    accept = tuple(pattern for row in rows for pattern in row.accept)
+    """Return the case in which all of `faults` are planned; any one that is permanent makes it so.
+
+    Raises:
+        PlanError: Two presets ask for different jobs.
+    """
+    names = [name for name in faults if ":" not in name]
+    rows = [generate.row(base, name) for name in names]
     # With several faults, or one that has no accepted diagnoses, nobody can say which of them is to be named.
-    named = len(faults) == len(rows) == 1
-    return replace(
-        base,
-        preset=faults[0] if named else "faults",
-        faults=faults,
-        transient=not lasting,
-        accept=accept if named else (),
-    )
+    if len(faults) == len(rows) == 1:
+        return rows[0]
+    jobs = {case.job: name for case, name in zip(rows, names, strict=True) if case.job != base.job}
+    if len(jobs) > 1:
+        raise PlanError(f"{' and '.join(jobs.values())} ask for different jobs", hint="give them one by one")
+    lasting = any(not case.transient for case in rows) or any(not parse(text).transient for text in faults if ":" in text)
+    return replace(base, preset="faults", faults=faults, job=next(iter(jobs), base.job), transient=not lasting)

@@ -224,6 +224,7 @@ def _start(soc: Soc, log: IdfLog, place: _Place, app: LoadedApp) -> Steps:
     yield log.info("boot", "Disabling RNG early entropy source...")
     soc.note("boot", f"app at 0x{place.offset:x} starts")
     soc.jump(application(soc, app.descriptor, log))
+    soc.app_offset = place.offset
 
 
 def _give_up(soc: Soc, why: str) -> Steps:

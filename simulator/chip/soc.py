@@ -88,6 +88,8 @@ class Soc:
         self._noise = rng.stream("chip.uart")
         self.program: Program = Dead()
         """What runs now."""
+        self.app_offset: int | None = None
+        """Where in flash the app that runs lies; ``None`` while none runs."""
         self.boots = 0
         """How many times the chip has started."""
 
@@ -121,6 +123,7 @@ class Soc:
     def jump(self, program: Program) -> None:
         """Let `program` run from now on."""
         self._life += 1
+        self.app_offset = None
         self.program = program
         program.start()
 
@@ -151,6 +154,7 @@ class Soc:
 
     def _stop(self) -> None:
         self._life += 1
+        self.app_offset = None
         self.program = Dead()
         self.uart.reset()
         self.rtc.stop()

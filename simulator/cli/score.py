@@ -38,10 +38,10 @@ Examples:
 @click.argument("flashers", metavar="FLASHER...", nargs=-1, required=True)
 @click.option(
     "--suite",
-    type=click.Choice(("smoke", "sweep")),
+    type=click.Choice(("smoke", "catalogue", "sweep")),
     default="smoke",
     show_default=True,
-    help="One case per fault that has a name, or each kind of fault at each frame.",
+    help="The commonest failures, each row of the fault catalogue, or each kind of fault at each frame.",
 )
 @click.option("--fault", "-f", "faults", multiple=True, metavar="FAULT", help="Only this, instead of a suite; repeatable.")
 @click.option("--board", "-B", default="esp32-devkitc", show_default=True, metavar="NAME", help="Which board.")
@@ -114,7 +114,7 @@ def _score(
     json_file: Path | None,
     resume: Path | None,
 ) -> int:
-    from simulator.campaign.run import processes, run, run_clean
+    from simulator.campaign.run import clean_cases, processes, run, run_clean
     from simulator.campaign.store import Store
 
     store = Store(resume) if resume is not None else None
@@ -128,7 +128,8 @@ def _score(
         planned = {name: len(order.points(name, clean[name])) for name in adapters}
         cases = [case for name in adapters for case in order.cases(name, clean[name])]
         place = {case.id: number for number, case in enumerate(cases)}
-        clean_s = {name: evidence.virtual_s for name, evidence in clean.items()}
+        others = run_clean([case for case in clean_cases(cases) if case.job != order.clean(case.flasher).job], adapters, executor)
+        clean_s = {record.case.id: record.result.evidence.virtual_s for record in (*records, *others)}
         finished: list[Record] = []
         try:
             width = 1 if jobs == 1 else 2 * jobs

@@ -6,76 +6,16 @@ apart from the evidence, which comes from the world that it worked on: the flash
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.flashers.job import FaultOutcome
-from simulator.scenario import Scenario
+from simulator.flashers.task import Task
 
 if TYPE_CHECKING:
     from simulator.record.ladder import Step
-
-_RUN = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """Bytes for one place of the flash, made from a seed so that a case needs no file.
-
-    Args:
-        offset: Where they go, a multiple of 4096.
-        size: How many, in bytes.
-        seed: Which ones.
-    """
-
-    offset: int
-    size: int
-    seed: int = 0
-
-    def data(self) -> bytes:
-        """Return the bytes, which compress to about half: runs of random ones between repeated text."""
-        name = f"campaign image {self.seed} ".encode()
-        random = hashlib.shake_256(name).digest((self.size // (2 * _RUN) + 1) * _RUN)
-        filler = (name * (_RUN // len(name) + 1))[:_RUN]
-        return b"".join(filler + random[start : start + _RUN] for start in range(0, len(random), _RUN))[: self.size]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One thing for a flasher to do: write these images to that board.
-
-    Args:
-        scenario: The world.
-        images: What goes where.
-        limit_s: Virtual seconds after which the flasher counts as hanging.
-    """
-
-    scenario: Scenario
-    images: tuple[Image, ...]
-    limit_s: float = 3600.0
-
-    def to_json(self) -> str:
-        """Return the task as JSON."""
-        return json.dumps(
-            {
-                "scenario": self.scenario.to_json(),
-                "images": [asdict(image) for image in self.images],
-                "limit_s": self.limit_s,
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Task:
-        """Return the task that `to_json` wrote."""
-        raw = json.loads(text)
-        return cls(
-            scenario=Scenario.from_json(raw["scenario"]),
-            images=tuple(Image(**image) for image in raw["images"]),
-            limit_s=float(raw["limit_s"]),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,25 +24,43 @@ class Evidence:
 
     Args:
         virtual_s: How long the run was, in seconds of the world.
-        holds: Whether every image is in flash, byte for byte.
+        holds: Whether flash is as the job wants it: every image byte for byte, or blank where it was to be erased.
         astray: Whether flash outside the images' sectors changed.
+        touched: Whether flash changed at all.
+        boots: Whether the board starts an app when it is reset; ``None`` where the job does not ask for that.
+        runs: Whether an app was running at the end; ``None`` where the job does not ask for that.
+        read_back: Whether what the flasher read is what the flash holds; ``None`` where it was not asked to read.
+        left: What the flasher left behind that keeps others from using the board: lines that hold the chip, an open port.
         recoverable: Whether a clean session could flash the board afterwards; ``None`` where that was not tried, or where
             no session can flash this board.
         faults: What became of the planned faults.
         gaps: Where the model did not know what the real thing does.
         frames_to_device: Frames that the host sent.
         frames_to_host: Frames that reached the host.
+        bytes_to_device: Bytes that the host sent.
+        bytes_to_host: Bytes that reached the host.
+        line_edges: Changes of the modem lines at the adapter.
+        flash_ops: Operations that changed cells or status of the flash.
         ladder: What happened on the line, in short; empty unless the scenario says that events are to be kept.
     """
 
     virtual_s: float
     holds: bool
     astray: bool
+    touched: bool = False
+    boots: bool | None = None
+    runs: bool | None = None
+    read_back: bool | None = None
+    left: tuple[str, ...] = ()
     recoverable: bool | None = None
     faults: tuple[FaultOutcome, ...] = ()
     gaps: tuple[str, ...] = ()
     frames_to_device: int = 0
     frames_to_host: int = 0
+    bytes_to_device: int = 0
+    bytes_to_host: int = 0
+    line_edges: int = 0
+    flash_ops: int = 0
     ladder: tuple[Step, ...] = ()
 
     @property
@@ -121,10 +79,11 @@ class Result:
     """What came of a task.
 
     Args:
-        status: Exit status as a shell reports it.
-        messages: All that the flasher printed.
+        status: Exit status as a shell reports it, of the last session.
+        messages: All that the flasher printed in the last session.
+        earlier: The same of the sessions before, one each.
         evidence: What the world shows.
-        traceback: Whether it ended in an error that it did not handle.
+        traceback: Whether a session ended in an error that it did not handle.
         hung: Whether it waited for something that never comes, and was ended.
         problem: What the simulator itself could not do; such a run says nothing about the flasher. Empty if all went well.
     """
@@ -132,6 +91,7 @@ class Result:
     status: int
     messages: str
     evidence: Evidence
+    earlier: tuple[str, ...] = ()
     traceback: bool = False
     hung: bool = False
     problem: str = ""
@@ -158,9 +118,10 @@ class Result:
         try:
             shown = dict(fields.pop("evidence"))
             shown["faults"] = tuple(FaultOutcome(**item) for item in shown["faults"])
-            shown["gaps"] = tuple(shown["gaps"])
+            for name in ("gaps", "left"):
+                shown[name] = tuple(shown[name])
             shown["ladder"] = tuple(Step.from_fields(item) for item in shown.get("ladder", ()))
-            return cls(evidence=Evidence(**shown), **fields)
+            return cls(evidence=Evidence(**shown), earlier=tuple(fields.pop("earlier")), **fields)
         except (KeyError, TypeError) as error:
             raise ValueError(f"these are not the fields of a result: {error}") from error
 

@@ -10,17 +10,25 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import flashcore
 import simulator
 from flashcore.errors import FlashcoreError
-from simulator.flashers.adapter import Image, Result, Task
+from simulator.flashers.adapter import Result
+from simulator.flashers.images import Image
+from simulator.flashers.task import Job, Task
 
 WORKER = Path(__file__).with_name("shard_worker.py")
 """The file with which the flasher's interpreter starts."""
 
 WALL_S = 120
 """Seconds of the machine's time after which a task is ended; there for loops in which no virtual time passes."""
+
+DEFAULT_BAUD = 115200
+"""Rate that esptool uses if it is not told."""
+SECTOR = 4096
+"""Unit in which esptool erases."""
 
 
 class FlasherFailedError(FlashcoreError):
@@ -59,7 +67,7 @@ class EsptoolAdapter:
         with tempfile.TemporaryDirectory(prefix="espsim-") as name:
             folder = Path(name)
             results, job = folder / "results.jsonl", folder / "job.json"
-            items = [{"task": task.to_json(), "argv": self._words(task, folder)} for task in tasks]
+            items = [self._item(task, folder) for task in tasks]
             job.write_text(
                 json.dumps(
                     {
@@ -93,16 +101,43 @@ class EsptoolAdapter:
                 )
             yield from (Result.from_json(line) for line in lines)
 
-    def _words(self, task: Task, folder: Path) -> list[str]:
+    def _item(self, task: Task, folder: Path) -> dict[str, object]:
+        """Return a task as the worker takes it: the commands of one session, and the files that they fill."""
+        job = task.job
+        head = [*(() if job.port == "auto" else ("--port", "sim://board")), *self.options]
+        if job.baud != DEFAULT_BAUD:
+            head += ["--baud", str(job.baud)]
+        commands, files = self._commands(job, folder)
+        return {"task": task.to_json(), "commands": [[*head, *words] for words in commands], "files": files}
+
+    def _commands(self, job: Job, folder: Path) -> tuple[list[list[str]], list[str]]:
+        """Return the words behind esptool's options, command by command, and the files that they write."""
+        match job.action:
+            case "write":
+                words = [self._verb("write-flash"), "-z"]
+                for image in job.images:
+                    words += [hex(image.offset), str(_file(image, folder))]
+                return [words], []
+            case "read":
+                files = [str(folder / f"read-{number}.bin") for number in range(len(job.images))]
+                places = [(hex(image.offset), hex(len(image.data()))) for image in job.images]
+                verb = self._verb("read-flash")
+                return [[verb, *place, file] for place, file in zip(places, files, strict=True)], files
+            case "erase":
+                sizes = [-(-len(image.data()) // SECTOR) * SECTOR for image in job.images]
+                verb = self._verb("erase-region")
+                return [[verb, hex(image.offset), hex(size)] for image, size in zip(job.images, sizes, strict=True)], []
+            case _:
+                assert_never(job.action)
+
+    def _verb(self, name: str) -> str:
+        """Return a command as this release spells it."""
         modern = int(re.findall(r"\d+", self.version)[0]) >= 5
-        words = ["--port", "sim://board", *self.options, "write-flash" if modern else "write_flash", "-z"]
-        for image in task.images:
-            words += [hex(image.offset), str(_file(image, folder))]
-        return words
+        return name if modern else name.replace("-", "_")
 
 
 def _file(image: Image, folder: Path) -> Path:
-    path = folder / f"image-{image.size}-{image.seed}.bin"
+    path = folder / f"{image.kind}-{image.size}-{image.seed}.bin"
     if not path.exists():
         path.write_bytes(image.data())
     return path

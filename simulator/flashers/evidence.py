@@ -1,20 +1,24 @@
 """Watching a world while a flasher works on it, and saying afterwards what became of it.
 
-The watch counts frames as faults do, ends a wait that nothing would end, and keeps failures of the simulator apart from errors
-that the flasher is meant to see. Afterwards it looks at the flash array itself. After a failed run it takes the faults out
-and lets a session of flashcore's ROM loader try to flash the board: a board on which that fails has been bricked.
+The watch counts what faults may strike, ends a wait that nothing would end, and keeps failures of the simulator apart from
+errors that the flasher is meant to see. Afterwards it looks at the flash array, at the lines and at what the chip does. After
+a failed run it takes the faults out and lets a session of flashcore's ROM loader try to flash the board: a board on which that
+fails has been bricked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flashcore.errors import CancelledError, FlashcoreError
 from flashcore.port import NS_PER_S, ns
 from simulator.faults.frames import FrameFollower
-from simulator.flashers.adapter import Evidence, Image, Task
+from simulator.flashers.adapter import Evidence
+from simulator.flashers.images import Image
 from simulator.flashers.job import FaultOutcome
+from simulator.flashers.task import Job, Task
 from simulator.links.protocol_sim import VirtualHang
 from simulator.record.crossings import Recorder
 from simulator.record.excerpt import excerpt
@@ -27,6 +31,14 @@ SECTOR = 4096
 
 RESCUE_S = 600.0
 """How long the session after a failed run may take, in virtual seconds."""
+RESCUE_SIZE = 16 * 1024
+"""Bytes that it writes at each place: enough to erase, to program and to check."""
+
+LINES_S = 0.2
+"""After the end of the flasher until its last change of the lines has had its effect, in virtual seconds: longer than EN takes
+to rise through 10 kOhm into 10 uF."""
+BOOT_S = 5.0
+"""How long an app may take from reset to its start, in virtual seconds; one of 1 MiB takes less than one."""
 
 _A = TypeVar("_A")
 _R = TypeVar("_R")
@@ -52,11 +64,18 @@ class Watch:
         self.virtual_s = 0.0
         """How long the flasher worked, set by `stop`."""
         device = self.world.device
+        board = self.world.board
+        if board is not None and task.job.action != "write":
+            _preload(self.world, task.job)
         self._before = self.world.flash_image()
-        self._counters = (_FrameCounter(), _FrameCounter())
+        self._held_before = _held(self.world)
+        self._frames = (_FrameCounter(), _FrameCounter())
+        self._edges = _EdgeCounter()
+        self._operations = 0
         # Before the faults, where they see the same frames as these do.
-        device.adapter.taps.host_to_bridge.insert(0, self._counters[0])
-        device.adapter.taps.bridge_to_host.insert(0, self._counters[1])
+        device.adapter.taps.host_to_bridge.insert(0, self._frames[0])
+        device.adapter.taps.bridge_to_host.insert(0, self._frames[1])
+        self._edges.watch(device.adapter)
         self._recorder = Recorder(device, self.world.journal) if task.scenario.keep_events else None
         self._limit_ns = ns(task.limit_s)
         self._guard()
@@ -66,43 +85,81 @@ class Watch:
         self.virtual_s = self.world.device.kernel.now / NS_PER_S
         if self._recorder is not None:
             self._recorder.stop()
-        self._limit_ns = self.world.device.kernel.now + ns(RESCUE_S)
+        self._operations = self.world.board.soc.flash.operations if self.world.board is not None else 0
+        self._edges.stop()
+        for counter in self._frames:
+            counter.stop()
+        self._allow(RESCUE_S)
 
-    def evidence(self, *, failed: bool) -> Evidence:
+    def evidence(self, *, failed: bool, left: Sequence[str] = (), read: bytes | None = None) -> Evidence:
         """Return what the world shows. The ports must be closed.
 
         Args:
             failed: Whether the flasher failed, so that it matters if the board can still be flashed.
+            left: What the flasher left open.
+            read: What it read, where that was the job: the places of the images in their order.
         """
-        world, images = self.world, self.task.images
-        holds, astray = _look(world, images, self._before)
-        counted = tuple(FaultOutcome(name=fault.name, fired=fault.fired, exercised=fault.exercised) for fault in world.planned)
-        frames = [counter.count for counter in self._counters]
+        world, job = self.world, self.task.job
+        self._pass(LINES_S)
+        held = tuple(text for text in _held(world) if text not in self._held_before)
+        runs = self._app_starts(BOOT_S) if job.success == "runs" and world.board is not None else None
+        flash = world.flash_image()
+        boots = None
+        if job.success == "boots" and world.board is not None:
+            world.board.press_reset()
+            self._pass(LINES_S)
+            boots = self._app_starts(BOOT_S)
+        faults = tuple(FaultOutcome(name=fault.name, fired=fault.fired, exercised=fault.exercised) for fault in world.planned)
         gaps = tuple(dict.fromkeys(world.journal.gaps))
+        to_device, to_host = self._frames
         recorder = self._recorder
         return Evidence(
             virtual_s=self.virtual_s,
-            holds=holds,
-            astray=astray,
+            holds=bool(flash) and _holds(flash, job),
+            astray=_astray(flash, self._before, job.images),
+            touched=flash != self._before,
+            boots=boots,
+            runs=runs,
+            read_back=_read_back(flash, job, read) if job.action == "read" else None,
+            left=(*left, *held),
             recoverable=self._rescue() if failed and world.board is not None else None,
-            faults=counted,
+            faults=faults,
             gaps=gaps,
-            frames_to_device=frames[0],
-            frames_to_host=frames[1],
+            frames_to_device=to_device.count,
+            frames_to_host=to_host.count,
+            bytes_to_device=to_device.bytes,
+            bytes_to_host=to_host.bytes,
+            line_edges=self._edges.count,
+            flash_ops=self._operations,
             ladder=tuple(excerpt(ladder(recorder.events, recorder.crossings))) if recorder is not None else (),
         )
+
+    def _app_starts(self, within_s: float) -> bool:
+        """Let time pass until an app runs; tell whether one does."""
+        board = self.world.board
+        assert board is not None
+        until = board.kernel.now + ns(within_s)
+        while board.soc.app_offset is None and board.kernel.now < until:
+            board.advance(min(board.next_deadline() or until, until))
+        return board.soc.app_offset is not None
 
     def _rescue(self) -> bool | None:
         taps = self.world.device.adapter.taps
         mine = {id(active) for fault in self.world.planned for active in fault.active}
         for place in (taps.host_to_bridge, taps.bridge_to_chip, taps.chip_to_bridge, taps.bridge_to_host):
             place[:] = [tap for tap in place if id(tap) not in mine]
-        self._limit_ns = self.world.device.kernel.now + ns(RESCUE_S)
-        if _can_flash(self.world, self.task.images):
+        self._allow(RESCUE_S)
+        if _can_flash(self.world, self.task.job):
             return True
-        scenario = self.task.scenario
-        fresh = Scenario(board=scenario.board, seed=scenario.seed, flash=scenario.flash, firmware=scenario.firmware).build()
-        return False if _can_flash(fresh, self.task.images) else None
+        fresh = replace(self.task.scenario, faults=(), keep_events=False).build()
+        return False if _can_flash(fresh, self.task.job) else None
+
+    def _allow(self, seconds: float) -> None:
+        self._limit_ns = self.world.device.kernel.now + ns(seconds)
+
+    def _pass(self, seconds: float) -> None:
+        device = self.world.device
+        device.advance(device.kernel.now + ns(seconds))
 
     def _guard(self) -> None:
         device = self.world.device
@@ -119,17 +176,48 @@ class Watch:
 
 
 class _FrameCounter:
-    """A tap that counts frames and changes nothing."""
+    """A tap that counts frames and bytes and changes nothing."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.bytes = 0
         self._follower = FrameFollower()
+        self._stopped = False
 
     def __call__(self, chunk: Chunk) -> Sequence[Chunk]:
+        if self._stopped:
+            return (chunk,)
+        self.bytes += len(chunk.data)
         for part in self._follower.follow(chunk):
             if part.frame is not None and part.frame.opcode is not None:
                 self.count = part.frame.number
         return (chunk,)
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._stopped = True
+
+
+class _EdgeCounter:
+    """Counts the changes of the modem lines that the adapter carries out."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._stopped = False
+
+    def watch(self, adapter: Any) -> None:
+        """Count those of `adapter`."""
+        reach = adapter._lines_reach
+
+        def counted(dtr: bool, rts: bool) -> None:
+            self.count += not self._stopped and (dtr, rts) != (adapter.dtr, adapter.rts)
+            reach(dtr, rts)
+
+        adapter._lines_reach = counted
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._stopped = True
 
 
 def _contained(function: Callable[[_A], _R]) -> Callable[[_A], _R]:
@@ -142,30 +230,59 @@ def _contained(function: Callable[[_A], _R]) -> Callable[[_A], _R]:
     return call
 
 
-def _look(world: World, images: Sequence[Image], before: bytes) -> tuple[bool, bool]:
-    """Return whether every image is in flash, and whether flash elsewhere is not as it was."""
-    flash = world.flash_image()
-    if not flash:
-        return False, False
-    astray, end = False, 0
+def _preload(world: World, job: Job) -> None:
+    """Put what is to be read or erased on the flash, as far as it fits."""
+    board = world.board
+    assert board is not None
+    for image in job.images:
+        if image.end <= board.soc.flash.size:
+            board.soc.flash.load(image.offset, image.data())
+
+
+def _held(world: World) -> tuple[str, ...]:
+    """Return what the modem lines hold now, in words."""
+    board = world.board
+    if board is None:
+        return ()
+    circuit = board.reset_circuit
+    texts = ("the chip is held in reset" * (not circuit.enabled), "IO0 is held low" * circuit.io0_low)
+    return tuple(text for text in texts if text)
+
+
+def _astray(flash: bytes, before: bytes, images: Sequence[Image]) -> bool:
+    """Return whether flash outside the images' sectors is not as it was."""
+    end = 0
     for image in sorted(images, key=lambda image: image.offset):
-        astray = astray or flash[end : image.offset] != before[end : image.offset]
-        end = -(-(image.offset + image.size) // SECTOR) * SECTOR
-    return _holds(flash, images), astray or flash[end:] != before[end:]
+        if flash[end : image.offset] != before[end : image.offset]:
+            return True
+        end = max(end, -(-image.end // SECTOR) * SECTOR)
+    return flash[end:] != before[end:]
 
 
-def _holds(flash: bytes, images: Sequence[Image]) -> bool:
-    return all(flash[image.offset : image.offset + image.size] == image.data() for image in images)
+def _holds(flash: bytes, job: Job) -> bool:
+    if job.action == "erase":
+        return all(flash[image.offset : image.end].count(0xFF) == len(image.data()) for image in job.images)
+    return all(flash[image.offset : image.end] == image.data() for image in job.images)
 
 
-def _can_flash(world: World, images: Sequence[Image]) -> bool:
+def _read_back(flash: bytes, job: Job, read: bytes | None) -> bool:
+    return read == b"".join(flash[image.offset : image.end] for image in job.images)
+
+
+def _can_flash(world: World, job: Job) -> bool:
+    """Tell whether a clean session can flash the board of `world`: a little of each place that the job names."""
     from simulator.flashers.flashcore import rescue
 
+    board = world.board
+    if board is None:
+        return False
+    fitting = [image for image in job.images if image.end <= board.soc.flash.size]
+    places = [replace(image, kind="random", size=min(image.size, RESCUE_SIZE)) for image in fitting]
+    images = places or [Image(offset=0x10000, size=RESCUE_SIZE)]
     try:
         rescue(world, images)
     except CancelledError as error:
         raise KeyboardInterrupt from error
     except (FlashcoreError, VirtualHang):
         return False
-    flash = world.flash_image()
-    return _holds(flash, images)
+    return _holds(world.flash_image(), Job(images=tuple(images)))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from typing import assert_never
 
+from flashcore.chips import SECTOR_SIZE
 from flashcore.image import Region
 from flashcore.loader import Flasher, Options
-from simulator.flashers.adapter import Image, Result, Task
+from simulator.flashers.adapter import Result
+from simulator.flashers.images import Image
 from simulator.flashers.in_process import run_session
+from simulator.flashers.task import Job, Task
 from simulator.links.virtual import VirtualPort
 from simulator.scenario import World
 
@@ -48,13 +52,27 @@ class FlashcoreAdapter:
         for task in tasks:
             yield run_session(task, self._session)
 
-    def _session(self, port: VirtualPort, images: Sequence[Image], say: Callable[[str], None]) -> None:
-        with Flasher.open(port, Options(use_stub=self.use_stub)) as flasher:
+    def _session(self, port: VirtualPort, job: Job, say: Callable[[str], None]) -> bytes | None:
+        with Flasher.open(port, Options(use_stub=self.use_stub, baudrate=job.baud)) as flasher:
             try:
-                flasher.write(_regions(images))
+                return _work(flasher, job)
             finally:
                 for finding in flasher.findings:
                     say(f"{finding.code}: {finding.text}")
+
+
+def _work(flasher: Flasher, job: Job) -> bytes | None:
+    match job.action:
+        case "write":
+            flasher.write(_regions(job.images))
+        case "read":
+            return b"".join(flasher.read(image.offset, len(image.data())) for image in job.images)
+        case "erase":
+            for image in job.images:
+                flasher.erase(image.offset, -(-len(image.data()) // SECTOR_SIZE) * SECTOR_SIZE)
+        case _:
+            assert_never(job.action)
+    return None
 
 
 def rescue(world: World, images: Sequence[Image]) -> None:

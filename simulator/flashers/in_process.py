@@ -7,17 +7,33 @@ with its message, any other exception a traceback and exit status 1.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from flashcore.errors import CancelledError, FlashcoreError
-from simulator.flashers.adapter import Image, Result, Task
+from simulator.flashers.adapter import Result
 from simulator.flashers.child import ExitStatus
 from simulator.flashers.evidence import Watch, WorldFailureError
+from simulator.flashers.task import Job, Task
 from simulator.links.protocol_sim import VirtualHang
 from simulator.links.virtual import VirtualPort
 
-Session = Callable[[VirtualPort, Sequence[Image], Callable[[str], None]], None]
-"""A flasher: writes the images through the port and tells what it has to tell; returning means success."""
+Session = Callable[[VirtualPort, Job, Callable[[str], None]], bytes | None]
+"""A flasher: does the job through the port and tells what it has to tell. Returning means success, and what it returns is what
+it read, where that was the job. The port is its own from then on: whoever does not close it leaves it open."""
+
+
+@dataclass(slots=True)
+class _End:
+    """How a session ended."""
+
+    status: int = 0
+    said: list[str] = field(default_factory=list)
+    read: bytes | None = None
+    crashed: bool = False
+    hung: bool = False
+    problem: str = ""
+    left_open: bool = False
 
 
 def run_session(task: Task, session: Session) -> Result:
@@ -28,34 +44,60 @@ def run_session(task: Task, session: Session) -> Result:
         KeyboardInterrupt: The user interrupted it; there is no result.
     """
     watch = Watch(task)
-    said: list[str] = []
-    status, hung, crashed, problem = 0, False, False, ""
+    ends: list[_End] = []
+    for _ in range(task.job.sessions):
+        ends.append(_run_once(watch, session))
+        if ends[-1].hung or ends[-1].problem:
+            break
+    watch.stop()
+    last = ends[-1]
+    left = ("its port is still open",) if any(end.left_open for end in ends) else ()
+    problem = last.problem
+    try:
+        evidence = watch.evidence(failed=last.status != 0 and not problem, left=left, read=last.read)
+    except WorldFailureError as failure:
+        problem = problem or f"the simulator failed: {failure}"
+        evidence = watch.evidence(failed=False)
+    return Result(
+        status=last.status,
+        messages="\n".join(last.said),
+        evidence=evidence,
+        earlier=tuple("\n".join(end.said) for end in ends[:-1]),
+        traceback=any(end.crashed for end in ends),
+        hung=last.hung,
+        problem=problem,
+    )
+
+
+def _run_once(watch: Watch, session: Session) -> _End:
+    end = _End()
     port = None
     try:
         port = VirtualPort(watch.world.device)
-        session(port, task.images, said.append)
+        end.read = session(port, watch.task.job, end.said.append)
     except CancelledError as error:
         # flashcore's word for a Ctrl-C, and that was meant for the whole campaign.
         raise KeyboardInterrupt from error
     except FlashcoreError as error:
-        status = int(error.exit_code)
-        said.append(f"{error.code}: {error.message}")
+        end.status = int(error.exit_code)
+        end.said.append(f"{error.code}: {error.message}")
         if error.hint:
-            said.append(f"hint: {error.hint}")
+            end.said.append(f"hint: {error.hint}")
     except VirtualHang as hang:
-        status, hung = ExitStatus.TIMEOUT, True
-        said.append(f"hangs: {hang}")
+        end.status, end.hung = ExitStatus.TIMEOUT, True
+        end.said.append(f"hangs: {hang}")
     except WorldFailureError as failure:
-        status, problem = ExitStatus.FAILED, f"the simulator failed: {failure}"
+        end.status, end.problem = ExitStatus.FAILED, f"the simulator failed: {failure}"
     except Exception:  # noqa: BLE001 - whatever a flasher raises is a crash of that flasher
-        status, crashed = 1, True
-        said.append(traceback.format_exc())
-    watch.stop()
-    try:
-        if port is not None:
-            port.close()
-        evidence = watch.evidence(failed=status != 0 and not problem)
-    except WorldFailureError as failure:
-        problem = problem or f"the simulator failed: {failure}"
-        evidence = watch.evidence(failed=False)
-    return Result(status=status, messages="\n".join(said), evidence=evidence, traceback=crashed, hung=hung, problem=problem)
+        end.status, end.crashed = 1, True
+        end.said.append(traceback.format_exc())
+    if port is not None and port.is_open:
+        # The system closes the ports of a process that died; one that ended by itself should have.
+        end.left_open = not (end.crashed or end.hung or end.problem)
+        try:
+            port.close(lines=watch.world.device.adapter.spec.lines_on_close)
+        except WorldFailureError as failure:
+            end.problem = end.problem or f"the simulator failed: {failure}"
+        except VirtualHang:
+            end.hung = True
+    return end

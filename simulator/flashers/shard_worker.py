@@ -6,7 +6,8 @@ process, with a world of its own and the flasher's modules as they were after im
 one line with its result; where it can't, because it was killed, the parent does.
 
 JOB is a JSON file: ``folders`` (package name to folder), ``module`` and ``function`` of the flasher, ``name`` of the port,
-``results`` (file to write), ``wall_s`` (most seconds for one task), ``tasks`` (list of ``task`` and ``argv``).
+``results`` (file to write), ``wall_s`` (most seconds for one task), ``tasks`` (list of ``task``, ``commands``, which is the
+arguments of each time that the flasher is started in one session, and ``files`` that these write).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.flashers.evidence import Watch
+    from simulator.links.protocol_sim import Endpoint
 
 _TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)", re.MULTILINE)
 
@@ -87,7 +89,7 @@ def _warm_up(job: dict[str, Any]) -> None:
 
     import simulator.flashers.flashcore
     import simulator.flashers.plug  # noqa: F401
-    from simulator.flashers.adapter import Task
+    from simulator.flashers.task import Task
 
     if job["tasks"]:
         Task.from_json(job["tasks"][0]["task"]).scenario.build()
@@ -96,49 +98,101 @@ def _warm_up(job: dict[str, Any]) -> None:
 
 def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, function: Callable[[], object]) -> None:
     """Carry out one task in this process, which is a child made for it, and end the process."""
-    from simulator.flashers.adapter import NOTHING, Result, Task
+    from simulator.flashers.adapter import NOTHING, Result
     from simulator.flashers.evidence import Watch, WorldFailureError
     from simulator.flashers.plug import plug_in
-    from simulator.links.protocol_sim import VirtualHang
+    from simulator.flashers.task import Task
 
     signal.alarm(job["wall_s"])
     task = Task.from_json(item["task"])
     watch = Watch(task)
     clock.watch = watch
     endpoint = plug_in(job["name"], watch.world.device)
-    status, hung, problem = 0, False, ""
+    end = _End()
+    said: list[str] = []
+    for _ in range(task.job.sessions):
+        end = _session(item["commands"], job["module"], function, endpoint)
+        said.append(end.messages)
+        if end.hung or end.problem:
+            break
+    watch.stop()
+    problem, evidence = end.problem, NOTHING
+    try:
+        failed = end.status != 0 and not problem
+        evidence = watch.evidence(failed=failed, read=_content(item["files"]) if not failed else None)
+    except WorldFailureError as failure:
+        problem = problem or f"the simulator failed: {failure}"
+    result = Result(
+        status=end.status,
+        messages=said[-1],
+        evidence=evidence,
+        earlier=tuple(said[:-1]),
+        traceback=any(_TRACEBACK.search(text) for text in said) and not problem,
+        hung=end.hung,
+        problem=problem,
+    )
+    _append(job["results"], result.to_json())
+    os._exit(0)
+
+
+class _End:
+    """How a session ended."""
+
+    status = 0
+    hung = False
+    problem = ""
+    messages = ""
+
+
+def _session(commands: list[list[str]], module: str, function: Callable[[], object], endpoint: Endpoint) -> _End:
+    """Start the flasher once per command, as a shell would with ``&&`` between, and close its ports as the system would."""
+    from simulator.flashers.evidence import WorldFailureError
+    from simulator.links.protocol_sim import VirtualHang
+
+    end = _End()
     with tempfile.TemporaryFile() as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-        sys.argv = [job["module"], *item["argv"]]
-        try:
-            function()
-        except SystemExit as end:
-            status = _status(end.code)
-        except VirtualHang as hang:
-            status, hung = 124, True
-            sys.stderr.write(f"\nhangs: {hang}\n")
-        except WorldFailureError as failure:
-            status, problem = 70, f"the simulator failed: {failure}"
-        except BaseException as error:  # noqa: BLE001 - what the interpreter would do with it
-            sys.__excepthook__(type(error), error, error.__traceback__)
-            status = 130 if isinstance(error, KeyboardInterrupt) else 1
+        for argv in commands:
+            sys.argv = [module, *argv]
+            try:
+                function()
+            except SystemExit as leave:
+                end.status = _status(leave.code)
+            except VirtualHang as hang:
+                end.status, end.hung = 124, True
+                sys.stderr.write(f"\nhangs: {hang}\n")
+            except WorldFailureError as failure:
+                end.status, end.problem = 70, f"the simulator failed: {failure}"
+            except BaseException as error:  # noqa: BLE001 - what the interpreter would do with it
+                sys.__excepthook__(type(error), error, error.__traceback__)
+                end.status = 130 if isinstance(error, KeyboardInterrupt) else 1
+            try:
+                for port in list(endpoint.opened):
+                    port.close()
+            except WorldFailureError as failure:
+                end.problem = end.problem or f"the simulator failed: {failure}"
+            except VirtualHang:
+                end.hung = True
+            if end.status or end.hung or end.problem:
+                break
         sys.stdout.flush()
         sys.stderr.flush()
         output.seek(0)
-        messages = output.read().decode("utf-8", "replace")
-    watch.stop()
-    evidence = NOTHING
-    try:
-        for port in list(endpoint.opened):
-            port.close()
-        evidence = watch.evidence(failed=status != 0 and not problem)
-    except WorldFailureError as failure:
-        problem = problem or f"the simulator failed: {failure}"
-    crashed = bool(_TRACEBACK.search(messages)) and not problem
-    result = Result(status=status, messages=messages, evidence=evidence, traceback=crashed, hung=hung, problem=problem)
-    _append(job["results"], result.to_json())
-    os._exit(0)
+        end.messages = output.read().decode("utf-8", "replace")
+    return end
+
+
+def _content(files: list[str]) -> bytes | None:
+    """Return what the flasher wrote to `files`, in their order; ``None`` if there are none or one is missing."""
+    parts: list[bytes] = []
+    for name in files:
+        try:
+            with open(name, "rb") as file:
+                parts.append(file.read())
+        except OSError:
+            return None
+    return b"".join(parts) if parts else None
 
 
 def _status(code: object) -> int:

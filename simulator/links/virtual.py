@@ -46,6 +46,11 @@ class VirtualPort:
         return self.device.adapter.baudrate
 
     @property
+    def is_open(self) -> bool:
+        """Whether the port was not closed yet."""
+        return self._open
+
+    @property
     def in_waiting(self) -> int:
         """How many bytes can be read without waiting."""
         return self.device.adapter.in_waiting()

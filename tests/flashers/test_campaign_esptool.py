@@ -12,8 +12,9 @@ import pytest
 from simulator.campaign import Record, Verdict
 from simulator.campaign.run import InTurn, processes, run, run_clean
 from simulator.campaign.suite import Order
-from simulator.flashers.adapter import Evidence, Image, Task
+from simulator.flashers.adapter import Evidence
 from simulator.flashers.esptool import EsptoolAdapter, FlasherFailedError
+from simulator.flashers.task import Job, Task
 from simulator.scenario import Scenario
 from tests import peers
 
@@ -88,7 +89,7 @@ def records(release: str) -> dict[str, Record]:
     (clean,) = run_clean([order.clean(adapter.name)], {adapter.name: adapter}, InTurn())
     assert clean.judgement.verdict is Verdict.RECOVERED, clean
     cases = {row.fault: Order(faults=(row.fault,)).cases(adapter.name, clean.result.evidence)[0] for row in ROWS.values()}
-    clean_s = {adapter.name: clean.result.evidence.virtual_s}
+    clean_s = {clean.case.id: clean.result.evidence.virtual_s}
     found = run(cases.values(), {adapter.name: adapter}, clean_s, InTurn())
     return {record.case.faults[0]: record for record in found}
 
@@ -123,7 +124,7 @@ def test_checksum_invalid_told_as_timed_out_is_a_wrong_diagnosis_and_told_as_suc
     for release in ("3.3", peers.INSTALLED):
         adapter = esptool(release)
         (case,) = Order(faults=("mac-cdc-long-frame",)).cases(adapter.name, _evidence(adapter))
-        (record,) = run([case], {adapter.name: adapter}, {adapter.name: 5.0}, InTurn())
+        (record,) = run([case], {adapter.name: adapter}, {case.clean.id: 5.0}, InTurn())
         verdicts[release] = (record.judgement.verdict, re.findall(r"\(result was .*\)", record.judgement.diagnosis))
     assert verdicts == {
         "3.3": (Verdict.FAILED_MISDIAGNOSED, ["(result was 01070000: Operation timed out)"]),
@@ -132,13 +133,13 @@ def test_checksum_invalid_told_as_timed_out_is_a_wrong_diagnosis_and_told_as_suc
 
 
 def _evidence(adapter: EsptoolAdapter) -> Evidence:
-    task = Task(scenario=Scenario(), images=(Image(offset=0x10000, size=4096),))
+    task = Task(scenario=Scenario(), job=Job.of_size(4096))
     return next(iter(adapter.run([task]))).evidence
 
 
 def test_each_task_has_a_world_and_modules_of_its_own() -> None:
-    image = (Image(offset=0x10000, size=4096),)
-    clean, silent = (Task(scenario=Scenario(faults=faults), images=image) for faults in ((), ("silent-line",)))
+    job = Job.of_size(4096)
+    clean, silent = (Task(scenario=Scenario(faults=faults), job=job) for faults in ((), ("silent-line",)))
     adapter = esptool(peers.INSTALLED)
     first, failed, last = adapter.run([clean, silent, clean])
     assert first == last
@@ -153,7 +154,7 @@ def test_results_are_the_same_for_any_number_of_processes() -> None:
     found = []
     for jobs in (1, 2):
         with processes(jobs) as executor:
-            clean_s = {adapter.name: 5.0}
+            clean_s = {case.clean.id: 5.0 for case in cases}
             some = run(cases, {adapter.name: adapter}, clean_s, executor)
             found.append({record.case.preset: record for record in some})
     assert found[0] == found[1]
@@ -161,7 +162,7 @@ def test_results_are_the_same_for_any_number_of_processes() -> None:
 
 
 def test_an_interpreter_without_the_flasher_is_one_clear_error(tmp_path: Path) -> None:
-    task = Task(scenario=Scenario(), images=(Image(offset=0x10000, size=4096),))
+    task = Task(scenario=Scenario(), job=Job.of_size(4096))
     bare = tmp_path / "python"
     bare.write_text("#!/bin/sh\necho 'No module named esptool' >&2\nexit 1\n")
     bare.chmod(0o755)

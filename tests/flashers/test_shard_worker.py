@@ -9,7 +9,8 @@ from pathlib import Path
 
 import flashcore
 import simulator
-from simulator.flashers.adapter import Image, Result, Task
+from simulator.flashers.adapter import Result
+from simulator.flashers.task import Job, Task
 from simulator.flashers.esptool import WORKER
 from simulator.scenario import Scenario
 
@@ -23,7 +24,7 @@ def work(folder: Path, *bodies: str, wall_s: int = 60) -> list[Result]:
     for number, body in enumerate(bodies):
         lines += [f"def task{number}():", *(f"    {line}" for line in body.split("\n"))]
     (folder / "tool.py").write_text("\n".join(lines) + "\n")
-    task = Task(scenario=Scenario(faults=("wrong-port-echo",)), images=(Image(offset=0, size=4096),), limit_s=1000)
+    task = Task(scenario=Scenario(faults=("wrong-port-echo",)), job=Job.of_size(4096), limit_s=1000)
     job = {
         "folders": {item.__name__: str(Path(str(item.__file__)).parent) for item in (flashcore, simulator)},
         "module": "tool",
@@ -31,7 +32,7 @@ def work(folder: Path, *bodies: str, wall_s: int = 60) -> list[Result]:
         "name": "board",
         "results": str(folder / "results"),
         "wall_s": wall_s,
-        "tasks": [{"task": task.to_json(), "argv": ["sim://board", str(number)]} for number in range(len(bodies))],
+        "tasks": [{"task": task.to_json(), "commands": [["sim://board", str(number)]], "files": []} for number in range(len(bodies))],
     }
     (folder / "job").write_text(json.dumps(job))
     code = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[:] = sys.argv[1:]; "

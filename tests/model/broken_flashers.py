@@ -16,8 +16,9 @@ from flashcore.port import NS_PER_S
 from flashcore.protocol import commands
 from flashcore.protocol.opcodes import Opcode
 from flashcore.protocol.packet import data_request
-from simulator.flashers.adapter import Image, Result, Task
+from simulator.flashers.adapter import Result
 from simulator.flashers.in_process import Session, run_session
+from simulator.flashers.task import Job, Task
 from simulator.links.virtual import VirtualPort
 
 Say = Callable[[str], None]
@@ -51,82 +52,82 @@ def by_hand(flasher: Flasher, offset: int, data: bytes, *, leave_out: int | None
             session.command(data_request(Opcode.FLASH_DATA, block, number), 5)
 
 
-def honest(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def honest(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM) as flasher:
-        flasher.write([Region(offset=image.offset, data=image.data()) for image in images])
+        flasher.write([Region(offset=image.offset, data=image.data()) for image in job.images])
 
 
-def claims_success_early(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def claims_success_early(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM):
         say("Hash of data verified.")
 
 
-def claims_success_without_a_look(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def claims_success_without_a_look(port: VirtualPort, job: Job, say: Say) -> None:
     say("Hash of data verified.")
 
 
-def skips_a_block(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def skips_a_block(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM) as flasher:
-        for image in images:
+        for image in job.images:
             data = image.data()
             flasher.write([Region(offset=image.offset, data=data[:4096] + b"\xff" * 4096 + data[8192:])])
 
 
-def ignores_md5(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def ignores_md5(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM) as flasher:
-        for image in images:
+        for image in job.images:
             by_hand(flasher, image.offset, image.data())
 
 
-def hangs(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def hangs(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM):
         while not port.read(1, port.clock.now_ns() + 3 * NS_PER_S):
             pass
 
 
-def waits_without_end(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def waits_without_end(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM):
         port.read(1, 1 << 62)
 
 
-def dawdles(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
-    honest(port, images, say)
+def dawdles(port: VirtualPort, job: Job, say: Say) -> None:
+    honest(port, job, say)
     port.clock.sleep_until(port.clock.now_ns() + 400 * NS_PER_S)
 
 
-def misdiagnoses(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def misdiagnoses(port: VirtualPort, job: Job, say: Say) -> None:
     try:
-        honest(port, images, say)
+        honest(port, job, say)
     except FlashcoreError as error:
         raise VerifyError("the flash chip is worn out", offset=0, size=1, expected="00", actual="ff") from error
 
 
-def crashes(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def crashes(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM):
-        _ = images[len(images)]
+        _ = job.images[len(job.images)]
 
 
-def writes_at_the_wrong_offset(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def writes_at_the_wrong_offset(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM) as flasher:
-        flasher.write([Region(offset=image.offset + 0x10000, data=image.data()) for image in images])
+        flasher.write([Region(offset=image.offset + 0x10000, data=image.data()) for image in job.images])
 
 
-def writes_at_the_wrong_offset_too(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def writes_at_the_wrong_offset_too(port: VirtualPort, job: Job, say: Say) -> None:
     with Flasher.open(port, ROM) as flasher:
-        for image in images:
+        for image in job.images:
             flasher.write([Region(offset=offset, data=image.data()) for offset in (image.offset, image.offset + 0x10000)])
 
 
-def is_interrupted(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def is_interrupted(port: VirtualPort, job: Job, say: Say) -> None:
     def on_event(event: Event) -> None:
         if isinstance(event, BlockDone):
             raise KeyboardInterrupt
 
     with Flasher.open(port, ROM, on_event) as flasher:
-        flasher.write([Region(offset=image.offset, data=image.data()) for image in images])
+        flasher.write([Region(offset=image.offset, data=image.data()) for image in job.images])
 
 
-def burns_a_fuse(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def burns_a_fuse(port: VirtualPort, job: Job, say: Say) -> None:
     """Switch download mode off for good, as some provisioning does by mistake, and then fail."""
     with Flasher.open(port, ROM) as flasher:
         loader = flasher._target.loader
@@ -137,6 +138,6 @@ def burns_a_fuse(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
         raise DeadlineExceededError("no answer")
 
 
-def leaves_the_port_open_in_reset(port: VirtualPort, images: Sequence[Image], say: Say) -> None:
+def leaves_the_port_open_in_reset(port: VirtualPort, job: Job, say: Say) -> None:
     port.set_lines(dtr=False, rts=True)
     raise DeadlineExceededError("no answer")

@@ -14,9 +14,10 @@ from simulator.campaign.shrink import by_running, shrink
 from simulator.campaign.store import Store
 from simulator.campaign.suite import Order, Suite
 from simulator.chip.soc import Soc
-from simulator.flashers.adapter import Adapter, Image, Result, Task
+from simulator.flashers.adapter import Adapter, Result
 from simulator.flashers.flashcore import FlashcoreAdapter
 from simulator.flashers.in_process import Session
+from simulator.flashers.task import Job, Task
 from simulator.record.transits import Fate
 from simulator.scenario import Scenario
 from tests.model import broken_flashers as broken
@@ -30,7 +31,7 @@ UNSEEN = ("h2d:nth_frame(FLASH_DATA,2):corrupt(mask=0x01,at=100)", "h2d:nth_fram
 def score(adapter: Adapter, *faults: str, clean_s: float = 3.0) -> Record:
     """Run one case and return its record."""
     (case,) = Order(faults=faults or ("d2h:nth_frame(SYNC,1):duplicate",), size=SIZE).cases("broken", _NO_COUNT)
-    (record,) = run([case], {"broken": adapter}, {"broken": clean_s}, InTurn())
+    (record,) = run([case], {"broken": adapter}, {case.clean.id: clean_s}, InTurn())
     return record
 
 
@@ -59,7 +60,7 @@ _NO_COUNT = run_clean([Order(size=SIZE).clean("broken")], {"broken": Broken(sess
         (broken.misdiagnoses, ("silent-line",), Verdict.FAILED_MISDIAGNOSED),
         (broken.crashes, (), Verdict.CRASHED),
         (broken.burns_a_fuse, (), Verdict.BRICKED),
-        (broken.leaves_the_port_open_in_reset, ("d2h:nth_byte(1):drop",), Verdict.FAILED_CLEAN),
+        (broken.leaves_the_port_open_in_reset, ("d2h:nth_byte(1):drop",), Verdict.BRICKED),
         (broken.honest, ("d2h:nth_frame(FLASH_DEFL_DATA,1000):drop",), Verdict.NOT_EXERCISED),
     ],
 )
@@ -89,7 +90,7 @@ def test_a_run_without_faults_is_judged_too() -> None:
 
 
 def test_a_board_that_nobody_can_flash_was_not_bricked_by_the_flasher() -> None:
-    task = Task(scenario=Scenario(board="esp32-no-download"), images=(Image(offset=0x10000, size=4096),))
+    task = Task(scenario=Scenario(board="esp32-no-download"), job=Job.of_size(4096))
     (result,) = FlashcoreAdapter().run([task])
     assert (result.status, result.evidence.recoverable) == (4, None)
 
@@ -123,7 +124,7 @@ def clean() -> Record:
 def swept(clean: Record, *, limit: int, jobs: int = 1, store: Store | None = None) -> list[Record]:
     order = dataclasses.replace(SWEEP, limit=limit)
     cases = order.cases("flashcore", clean.result.evidence)
-    clean_s = {"flashcore": clean.result.evidence.virtual_s}
+    clean_s = {clean.case.id: clean.result.evidence.virtual_s}
     with processes(jobs) as executor:
         found = {record.case.id: record for record in run(cases, ADAPTERS, clean_s, executor, store=store)}
     return [found[case.id] for case in cases]
@@ -151,7 +152,7 @@ def test_the_last_frame_counted_is_the_last_that_can_be_struck(clean: Record) ->
 
 def test_an_interrupted_campaign_goes_on_where_it_was(clean: Record, tmp_path: Path) -> None:
     cases = dataclasses.replace(SWEEP, limit=60).cases("flashcore", clean.result.evidence)
-    clean_s = {"flashcore": clean.result.evidence.virtual_s}
+    clean_s = {clean.case.id: clean.result.evidence.virtual_s}
     path = tmp_path / "results.jsonl"
     store = Store(path)
     some = run(cases, ADAPTERS, clean_s, InTurn(), store=store, width=1)

@@ -11,7 +11,7 @@ import pytest
 from flashcore.errors import PlanError, ScenarioError
 from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
 from simulator.campaign.case import CLEAN
-from simulator.campaign.generate import KINDS, pairs, smoke, spread, sweep
+from simulator.campaign.generate import KINDS, catalogue, pairs, smoke, spread, sweep
 from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in
 from simulator.campaign.report import coverage, rows, to_json, worst_first
 from simulator.campaign.shrink import shrink
@@ -20,9 +20,11 @@ from simulator.campaign.suite import Order, Suite
 from simulator.faults import presets
 from simulator.faults.presets.preset import parse_preset
 from simulator.faults.text import parse
-from simulator.flashers.adapter import Evidence, Image, Result, Task
+from simulator.flashers.adapter import Evidence, Result
+from simulator.flashers.images import Image
 from simulator.flashers.job import FaultOutcome
 from simulator.flashers.known import adapter
+from simulator.flashers.task import Task
 from simulator.scenario import Scenario
 
 BASE = Case(flasher="flashcore", suite="smoke", preset=CLEAN, job=Job.of_size(4096))
@@ -49,8 +51,6 @@ def test_the_id_of_a_case_depends_on_everything_in_it() -> None:
         dataclasses.replace(BASE, **change)
         for change in (
             {"flasher": "esptool"},
-            {"suite": "sweep"},
-            {"preset": "x"},
             {"board": "ttgo-lora32-v1"},
             {"seed": 1},
             {"faults": ("d2h:always:drop",)},
@@ -59,12 +59,23 @@ def test_the_id_of_a_case_depends_on_everything_in_it() -> None:
             {"accept": ("x",)},
         )
     ]
-    assert len(dataclasses.fields(Case)) == len(others)
+    assert len(dataclasses.fields(Case)) == len(others) + 2
     assert len({case.id for case in (BASE, *others)}) == 1 + len(others)
 
 
+def test_what_reports_call_a_case_is_no_part_of_its_id() -> None:
+    assert dataclasses.replace(BASE, suite="sweep", preset="x").id == BASE.id
+
+
+def test_the_id_of_a_case_changes_with_what_its_preset_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = dataclasses.replace(BASE, faults=("silent-line",))
+    before = case.id
+    monkeypatch.setattr("simulator.faults.presets.fingerprint", lambda name: "another")
+    assert case.id != before
+
+
 def test_the_id_of_a_case_is_the_same_on_every_machine() -> None:
-    assert BASE.id == "2cebb166d6719959"
+    assert BASE.id == "eb60976ea4fd1e72"
 
 
 def test_a_case_comes_back_from_json_as_it_was() -> None:
@@ -74,9 +85,9 @@ def test_a_case_comes_back_from_json_as_it_was() -> None:
 
 
 def test_task_and_result_come_back_from_json_as_they_were() -> None:
-    task = Task(scenario=Scenario(faults=("silent-line",)), images=(Image(offset=0, size=4096, seed=3),), limit_s=7.5)
+    task = Task(scenario=Scenario(faults=("silent-line",)), job=Job(images=(Image(offset=0, size=4096, seed=3, kind="zeros"),), sessions=2), limit_s=7.5)
     assert Task.from_json(task.to_json()) == task
-    found = result(struck(BAD, True, False), 2, "no\n", hung=True, problem="p")
+    found = result(struck(BAD, True, False), 2, "no\n", hung=True, problem="p", earlier=("one", "two"))
     assert Result.from_json(found.to_json()) == found
     with pytest.raises(ValueError, match="not the fields of a result"):
         Result.from_json('{"status": 0}')
@@ -90,7 +101,7 @@ def test_an_image_depends_on_its_seed_and_a_shorter_one_is_its_beginning() -> No
 
 
 def test_the_command_that_repeats_a_case_names_all_that_makes_it() -> None:
-    case = dataclasses.replace(FAULTY, seed=3, faults=("d2h:nth_frame(any,2):drop", "silent-line"))
+    case = dataclasses.replace(FAULTY, seed=3, job=Job.of_size(4096, 3), faults=("d2h:nth_frame(any,2):drop", "silent-line"))
     assert case.repeat() == (
         "espsim score flashcore --board esp32-devkitc --seed 3 --size 4096 "
         "--fault 'd2h:nth_frame(any,2):drop' --fault silent-line"
@@ -100,12 +111,17 @@ def test_the_command_that_repeats_a_case_names_all_that_makes_it() -> None:
 # --- which cases -----------------------------------------------------------------------------------------------------
 
 
-def test_smoke_has_one_case_per_preset_with_its_expectation_and_its_accepted_diagnoses() -> None:
-    cases = smoke(BASE)
-    assert [case.faults for case in cases] == [(name,) for name in presets.names()]
+def test_the_catalogue_has_one_case_per_row_with_its_expectation_and_its_accepted_diagnoses() -> None:
+    cases = catalogue(BASE)
+    assert [case.faults for case in cases] == [(name,) for name in presets.names() if not presets.preset(name).variant]
     for case in cases:
         row = presets.preset(case.preset)
         assert (case.transient, case.accept) == (row.transient, row.accept)
+        assert (case.job.action, case.job.success, case.job.sessions) == (row.job.action, row.job.success, row.job.sessions)
+
+
+def test_smoke_is_a_part_of_the_catalogue() -> None:
+    assert {case.id for case in smoke(BASE)} < {case.id for case in catalogue(BASE)}
 
 
 def test_a_sweep_has_each_kind_of_fault_once_at_each_frame_each_way() -> None:

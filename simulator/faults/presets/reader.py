@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib.resources import files
+
+import msgspec
 
 from flashcore.errors import PlanError
 from simulator.faults.presets.preset import FaultPreset, parse_preset
@@ -34,3 +37,10 @@ def preset(name: str) -> FaultPreset:
         return _all()[name]
     except KeyError:
         raise PlanError(f"unknown fault {name!r}", hint=nearest(name, names())) from None
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """Return a hash of all that the preset called `name` says; empty if there is none."""
+    found = _all().get(name)
+    return hashlib.blake2b(msgspec.json.encode(found), digest_size=8).hexdigest() if found else ""
