@@ -12,13 +12,12 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="As JSON, one list of objects.")
 def command(*, name: str | None, as_json: bool) -> None:
     """List the faults that `--fault` knows by name, the most common first; or show the one called NAME."""
-    import msgspec
-
     from simulator.faults import presets
+    from simulator.faults.presets.tables import plain
 
     rows = [presets.preset(item) for item in ([name] if name else presets.names())]
     if as_json:
-        click.echo(json.dumps(msgspec.to_builtins(rows), indent=2))
+        click.echo(json.dumps([plain(row) for row in rows], indent=2))
     elif name:
         row = rows[0]
         fields = {

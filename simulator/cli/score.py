@@ -128,7 +128,9 @@ def _score(
         planned = {name: len(order.points(name, clean[name])) for name in adapters}
         cases = [case for name in adapters for case in order.cases(name, clean[name])]
         place = {case.id: number for number, case in enumerate(cases)}
-        others = run_clean([case for case in clean_cases(cases) if case.job != order.clean(case.flasher).job], adapters, executor)
+        others = run_clean(
+            [case for case in clean_cases(cases) if case.job != order.clean(case.flasher).job], adapters, executor
+        )
         clean_s = {record.case.id: record.result.evidence.virtual_s for record in (*records, *others)}
         finished: list[Record] = []
         try:

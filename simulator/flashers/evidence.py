@@ -23,7 +23,7 @@ from simulator.links.protocol_sim import VirtualHang
 from simulator.record.crossings import Recorder
 from simulator.record.excerpt import excerpt
 from simulator.record.ladder import ladder
-from simulator.scenario import Scenario, World
+from simulator.scenario import World
 from simulator.wire import Chunk
 
 SECTOR = 4096
@@ -33,6 +33,9 @@ RESCUE_S = 600.0
 """How long the session after a failed run may take, in virtual seconds."""
 RESCUE_SIZE = 16 * 1024
 """Bytes that it writes at each place: enough to erase, to program and to check."""
+
+NEIGHBOUR = Image(offset=0, size=SECTOR, seed=1)
+"""What lies before and behind a place that is to be erased, so that it shows if more is."""
 
 LINES_S = 0.2
 """After the end of the flasher until its last change of the lines has had its effect, in virtual seconds: longer than EN takes
@@ -120,7 +123,7 @@ class Watch:
             touched=flash != self._before,
             boots=boots,
             runs=runs,
-            read_back=_read_back(flash, job, read) if job.action == "read" else None,
+            read_back=_read_back(self._before, job, read) if job.action == "read" else None,
             left=(*left, *held),
             recoverable=self._rescue() if failed and world.board is not None else None,
             faults=faults,
@@ -231,12 +234,17 @@ def _contained(function: Callable[[_A], _R]) -> Callable[[_A], _R]:
 
 
 def _preload(world: World, job: Job) -> None:
-    """Put what is to be read or erased on the flash, as far as it fits."""
+    """Put what is to be read or erased on the flash, as far as it fits, and something on both sides of it."""
     board = world.board
     assert board is not None
-    for image in job.images:
-        if image.end <= board.soc.flash.size:
-            board.soc.flash.load(image.offset, image.data())
+    flash = board.soc.flash
+    fitting = [image for image in job.images if image.end <= flash.size]
+    for image in fitting:
+        for neighbour in (image.offset - SECTOR, -(-image.end // SECTOR) * SECTOR):
+            if 0 <= neighbour < flash.size:
+                flash.load(neighbour, NEIGHBOUR.data())
+    for image in fitting:
+        flash.load(image.offset, image.data())
 
 
 def _held(world: World) -> tuple[str, ...]:

@@ -87,6 +87,4 @@ class Task:
     def from_json(cls, text: str) -> Task:
         """Return the task that `to_json` wrote."""
         raw = json.loads(text)
-        return cls(
-            scenario=Scenario.from_json(raw["scenario"]), job=Job.from_fields(raw["job"]), limit_s=float(raw["limit_s"])
-        )
+        return cls(scenario=Scenario.from_json(raw["scenario"]), job=Job.from_fields(raw["job"]), limit_s=float(raw["limit_s"]))

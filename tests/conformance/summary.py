@@ -70,7 +70,7 @@ def table(outcomes: Iterable[tuple[str, str]]) -> list[str]:
 
 def outcome(report: pytest.TestReport) -> tuple[str, str] | None:
     """Return group and outcome of a vector, or ``None`` if the report is about something else or nothing was played."""
-    properties = dict(report.user_properties)
+    properties = dict(getattr(report, "user_properties", ()))
     name = properties.get(VECTORS)
     if not isinstance(name, str) or report.skipped:
         return None

@@ -10,8 +10,8 @@ from pathlib import Path
 import flashcore
 import simulator
 from simulator.flashers.adapter import Result
-from simulator.flashers.task import Job, Task
 from simulator.flashers.esptool import WORKER
+from simulator.flashers.task import Job, Task
 from simulator.scenario import Scenario
 
 OPEN = "port = serial.serial_for_url(sys.argv[1], baudrate=115200, timeout=3)"
@@ -32,7 +32,9 @@ def work(folder: Path, *bodies: str, wall_s: int = 60) -> list[Result]:
         "name": "board",
         "results": str(folder / "results"),
         "wall_s": wall_s,
-        "tasks": [{"task": task.to_json(), "commands": [["sim://board", str(number)]], "files": []} for number in range(len(bodies))],
+        "tasks": [
+            {"task": task.to_json(), "commands": [["sim://board", str(number)]], "files": []} for number in range(len(bodies))
+        ],
     }
     (folder / "job").write_text(json.dumps(job))
     code = f"import sys, runpy; sys.path.insert(0, {str(folder)!r}); sys.argv[:] = sys.argv[1:]; "

@@ -85,19 +85,16 @@ def test_a_case_comes_back_from_json_as_it_was() -> None:
 
 
 def test_task_and_result_come_back_from_json_as_they_were() -> None:
-    task = Task(scenario=Scenario(faults=("silent-line",)), job=Job(images=(Image(offset=0, size=4096, seed=3, kind="zeros"),), sessions=2), limit_s=7.5)
+    task = Task(
+        scenario=Scenario(faults=("silent-line",)),
+        job=Job(images=(Image(offset=0, size=4096, seed=3, kind="zeros"),), sessions=2),
+        limit_s=7.5,
+    )
     assert Task.from_json(task.to_json()) == task
     found = result(struck(BAD, True, False), 2, "no\n", hung=True, problem="p", earlier=("one", "two"))
     assert Result.from_json(found.to_json()) == found
     with pytest.raises(ValueError, match="not the fields of a result"):
         Result.from_json('{"status": 0}')
-
-
-def test_an_image_depends_on_its_seed_and_a_shorter_one_is_its_beginning() -> None:
-    whole = Image(offset=0, size=10_001, seed=1).data()
-    assert len(whole) == 10_001
-    assert Image(offset=4096, size=3000, seed=1).data() == whole[:3000]
-    assert Image(offset=0, size=10_001, seed=2).data() != whole
 
 
 def test_the_command_that_repeats_a_case_names_all_that_makes_it() -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-
-import msgspec
+from dataclasses import field
 
 from flashcore.errors import PlanError
 from simulator.faults.model import Fault
-from simulator.faults.presets.schema import BoardSetup, Count, HostSetup, JobSetup, StartSetup, Table
-from simulator.faults.text import nearest, parse
+from simulator.faults.presets.schema import BoardSetup, Count, HostSetup, JobSetup, StartSetup
+from simulator.faults.presets.tables import Table, convert
+from simulator.faults.text import parse
 
 
-class FaultPreset(Table, frozen=True, kw_only=True):
+class FaultPreset(Table):
     """One row of the catalogue, ready to run.
 
     Args:
@@ -42,7 +42,7 @@ class FaultPreset(Table, frozen=True, kw_only=True):
     id: str
     title: str
     rank: Count
-    class_: str = msgspec.field(name="class")
+    class_: str
     duty: str = ""
     transient: bool = True
     accept: tuple[str, ...] = ()
@@ -53,19 +53,15 @@ class FaultPreset(Table, frozen=True, kw_only=True):
     any: bool = False
     state: bool = False
     device: str = ""
-    board: BoardSetup = msgspec.field(default_factory=BoardSetup)
-    start: StartSetup = msgspec.field(default_factory=StartSetup)
+    board: BoardSetup = field(default_factory=BoardSetup)
+    start: StartSetup = field(default_factory=StartSetup)
     host: HostSetup | None = None
-    job: JobSetup = msgspec.field(default_factory=JobSetup)
+    job: JobSetup = field(default_factory=JobSetup)
 
     def plan(self) -> list[Fault]:
         """Return the faults of this row as values."""
         suffix = "" if self.transient else ":permanent"
         return [parse(text + suffix) for text in self.faults]
-
-
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
 
 
 def parse_preset(text: str, *, source: str) -> FaultPreset:
@@ -79,11 +75,10 @@ def parse_preset(text: str, *, source: str) -> FaultPreset:
         PlanError: The text is no TOML, or a field is missing, unknown, or of the wrong type; the message names its path.
     """
     try:
-        result = msgspec.convert(tomllib.loads(text), FaultPreset, strict=True)
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{source}: {error}") from error
-    except msgspec.ValidationError as error:
-        raise _refused(source, str(error)) from error
+    result = convert(raw, FaultPreset, source=source)
     for number, pattern in enumerate(result.accept):
         try:
             re.compile(pattern)
@@ -95,43 +90,3 @@ def parse_preset(text: str, *, source: str) -> FaultPreset:
         except PlanError as error:
             raise PlanError(f"{source}: faults[{number}]: {error.message}", hint=error.hint) from error
     return result
-
-
-def _refused(source: str, text: str) -> PlanError:
-    found = _PLACE.match(text)
-    what, path = (found["what"], found["path"] or "") if found else (text, "")
-    where = f"{source}: {path}" if path else source
-    unknown = _UNKNOWN.match(what)
-    if not unknown:
-        return PlanError(f"{where}: {what[:1].lower()}{what[1:]}")
-    return PlanError(f"{where}: unknown field {unknown['name']!r}", hint=nearest(unknown["name"], _fields(path)))
-
-
-def _fields(path: str) -> list[str]:
-    """Return what may stand in the table at `path`, for example ``job.images[0]``."""
-    table: type[Table] = FaultPreset
-    tables = _tables(FaultPreset)
-    for name in (part.partition("[")[0] for part in path.split(".") if part):
-        table = tables[name]
-    return [field.encode_name for field in msgspec.structs.fields(table)]
-
-
-def _tables(table: type[Table]) -> dict[str, type[Table]]:
-    found: dict[str, type[Table]] = {}
-    for field in msgspec.structs.fields(table):
-        for kind in _kinds(msgspec.inspect.type_info(field.type)):
-            found[field.encode_name] = kind
-            found.update(_tables(kind))
-    return found
-
-
-def _kinds(info: msgspec.inspect.Type) -> list[type[Table]]:
-    match info:
-        case msgspec.inspect.StructType(cls=cls) if issubclass(cls, Table):
-            return [cls]
-        case msgspec.inspect.UnionType(types=types):
-            return [kind for item in types for kind in _kinds(item)]
-        case msgspec.inspect.VarTupleType(item_type=item):
-            return _kinds(item)
-        case _:
-            return []

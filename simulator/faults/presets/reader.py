@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
 from importlib.resources import files
 
-import msgspec
-
 from flashcore.errors import PlanError
 from simulator.faults.presets.preset import FaultPreset, parse_preset
+from simulator.faults.presets.tables import plain
 from simulator.faults.text import nearest
 
 
@@ -43,4 +43,4 @@ def preset(name: str) -> FaultPreset:
 def fingerprint(name: str) -> str:
     """Return a hash of all that the preset called `name` says; empty if there is none."""
     found = _all().get(name)
-    return hashlib.blake2b(msgspec.json.encode(found), digest_size=8).hexdigest() if found else ""
+    return hashlib.blake2b(json.dumps(plain(found)).encode(), digest_size=8).hexdigest() if found else ""

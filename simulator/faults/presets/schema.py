@@ -3,27 +3,22 @@
 A preset is a whole desk: the board and what is odd about it, what lies on the flash, the ports that the operating system shows,
 what goes wrong, the job that the flasher is given, and what counts as having done it. Every table but the first lines may be
 left out; then the run's own board, a blank flash, one port and the usual job take its place.
-
-The classes are msgspec's, whose errors name the path of the field and which cost no start-up time worth speaking of.
 """
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, Literal
 
-import msgspec
+from simulator.faults.presets.tables import Limits, Table
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
-Offset = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One table of a preset: a frozen value without unknown fields."""
+Count = Annotated[int, Limits(least=1)]
+Offset = Annotated[int, Limits(least=0)]
+Positive = Annotated[float, Limits(above=0)]
+NotNegative = Annotated[float, Limits(least=0)]
 
 
-class StrapSetup(Table, frozen=True, kw_only=True):
+class StrapSetup(Table):
     """Levels of strapping pins that some part on the board forces; true is high, ``None`` leaves a pin as it is."""
 
     mtdi: bool | None = None
@@ -34,7 +29,7 @@ class StrapSetup(Table, frozen=True, kw_only=True):
     io5: bool | None = None
 
 
-class BoardSetup(Table, frozen=True, kw_only=True):
+class BoardSetup(Table):
     """How the board differs from the run's board.
 
     Args:
@@ -58,13 +53,13 @@ class BoardSetup(Table, frozen=True, kw_only=True):
     jitter_ms: NotNegative = 0.0
     split_lines: bool = False
     crystal_mhz: Literal[26, 40] | None = None
-    clock_error: Annotated[float, msgspec.Meta(ge=-0.1, le=0.1)] = 0.0
+    clock_error: Annotated[float, Limits(least=-0.1, most=0.1)] = 0.0
     flash: str = ""
     protected: bool = False
-    strap: StrapSetup = msgspec.field(default_factory=StrapSetup)
+    strap: StrapSetup = field(default_factory=StrapSetup)
 
 
-class StartSetup(Table, frozen=True, kw_only=True):
+class StartSetup(Table):
     """What the flasher finds when it comes.
 
     Args:
@@ -80,7 +75,7 @@ class StartSetup(Table, frozen=True, kw_only=True):
     download: bool = False
 
 
-class HostSetup(Table, frozen=True, kw_only=True):
+class HostSetup(Table):
     """What the operating system shows.
 
     Args:
@@ -93,7 +88,7 @@ class HostSetup(Table, frozen=True, kw_only=True):
 ImageKind = Literal["random", "zeros", "app", "bootloader", "partitions", "s3-app", "c900"]
 
 
-class ImageSetup(Table, frozen=True, kw_only=True):
+class ImageSetup(Table):
     """An image that is to be written.
 
     Args:
@@ -107,7 +102,7 @@ class ImageSetup(Table, frozen=True, kw_only=True):
     kind: ImageKind = "random"
 
 
-class JobSetup(Table, frozen=True, kw_only=True):
+class JobSetup(Table):
     """What the flasher is asked to do, and when it has done it.
 
     Args:
@@ -123,8 +118,8 @@ class JobSetup(Table, frozen=True, kw_only=True):
 
     action: Literal["write", "read", "erase"] = "write"
     images: tuple[ImageSetup, ...] = ()
-    baud: Annotated[int, msgspec.Meta(ge=9600, le=5_000_000)] = 115200
+    baud: Annotated[int, Limits(least=9600, most=5_000_000)] = 115200
     port: Literal["named", "auto"] = "named"
-    sessions: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+    sessions: Annotated[int, Limits(least=1, most=8)] = 1
     success: Literal["written", "boots", "runs"] = "written"
     untouched: bool = False
