@@ -40,6 +40,8 @@ NEIGHBOUR = Image(offset=0, size=SECTOR, seed=1)
 LINES_S = 0.2
 """After the end of the flasher until its last change of the lines has had its effect, in virtual seconds: longer than EN takes
 to rise through 10 kOhm into 10 uF."""
+PAUSE_S = 1.0
+"""Between two sessions, in virtual seconds. An app that boots meanwhile is running then."""
 BOOT_S = 5.0
 """How long an app may take from reset to its start, in virtual seconds; one of 1 MiB takes less than one."""
 
@@ -82,6 +84,10 @@ class Watch:
         self._recorder = Recorder(device, self.world.journal) if task.scenario.keep_events else None
         self._limit_ns = ns(task.limit_s)
         self._guard()
+
+    def pause(self) -> None:
+        """Let the time pass that lies between two sessions: to start a program again, or to click once more."""
+        self._pass(PAUSE_S)
 
     def stop(self) -> None:
         """Take the time; what comes now is no longer the flasher's doing."""

@@ -45,7 +45,9 @@ def run_session(task: Task, session: Session) -> Result:
     """
     watch = Watch(task)
     ends: list[_End] = []
-    for _ in range(task.job.sessions):
+    for number in range(task.job.sessions):
+        if number:
+            watch.pause()
         ends.append(_run_once(watch, session))
         if ends[-1].hung or ends[-1].problem:
             break

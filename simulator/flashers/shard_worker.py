@@ -110,7 +110,9 @@ def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, functio
     endpoint = plug_in(job["name"], watch.world.device)
     end = _End()
     said: list[str] = []
-    for _ in range(task.job.sessions):
+    for number in range(task.job.sessions):
+        if number:
+            watch.pause()
         end = _session(item["commands"], job["module"], function, endpoint)
         said.append(end.messages)
         if end.hung or end.problem:
