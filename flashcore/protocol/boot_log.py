@@ -65,8 +65,8 @@ def parse(log: bytes) -> BootReport | None:
 def parse_all(log: bytes) -> list[BootReport]:
     """Return what each boot in `log` says, in order; only those whose reset line is in it."""
     resets = list(_RESET_LINE.finditer(log))
-    ends = [*(found.start() for found in resets[1:]), len(log)]
-    found = (_report(log[reset.start() : end], [reset]) for reset, end in zip(resets, ends, strict=True))
+    starts = [*(found.start() for found in resets), len(log)]
+    found = (_report(log[reset.start() : end], [reset]) for reset, end in zip(resets, starts[1:], strict=True))
     return [report for report in found if report is not None]
 
 
