@@ -42,16 +42,22 @@ class Rng:
 
     Args:
         seed: Any integer.
+        prefix: What the names of its streams begin with.
     """
 
-    __slots__ = ("_streams", "seed")
+    __slots__ = ("_prefix", "_streams", "seed")
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, prefix: str = "") -> None:
         self.seed = seed
+        self._prefix = prefix
         self._streams: dict[str, Dice] = {}
 
     def stream(self, name: str) -> Dice:
         """Return the stream called `name`, the same one each time."""
         if name not in self._streams:
-            self._streams[name] = Dice(self.seed, name)
+            self._streams[name] = Dice(self.seed, self._prefix + name)
         return self._streams[name]
+
+    def branch(self, name: str) -> Rng:
+        """Return dice for another thing of the same kind, which has streams of its own under the same names."""
+        return Rng(self.seed, f"{self._prefix}{name}/")

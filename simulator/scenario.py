@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simulator.board.board import AdapterDevice, Board
     from simulator.faults.model import Fault
     from simulator.faults.plan import ActiveFault
+    from simulator.faults.presets.host_table import HostSetup
+    from simulator.host.virtual_host import VirtualHost
     from simulator.record.events import Journal
 
 
@@ -80,6 +82,8 @@ class Scenario:
         from simulator.board.presets import preset
         from simulator.chip.factory import installed
         from simulator.faults.plan import install
+        from simulator.host.desk import host_for
+        from simulator.host.virtual_host import alone
         from simulator.kernel import Kernel
         from simulator.record.events import Journal
         from simulator.rng import Rng
@@ -102,13 +106,15 @@ class Scenario:
             )
             for offset, data in installed(self.firmware, device.soc.efuse) if self.firmware else ():
                 device.soc.flash.load(offset, data)
+        described = [plan.host for plan in plans if plan.host is not None]
+        host = host_for(described[-1], device, rng, journal) if described else alone(device)
         planned: list[PlannedFault] = []
         for plan in plans:
             active = install(
                 device.adapter.taps, plan.faults, rng, lambda text: device.observe("fault", text.encode()), prefix=plan.name
             )
             planned.append(PlannedFault(plan.name, active, any_one=plan.any_one, is_device=bool(plan.device)))
-        return World(device, journal, planned)
+        return World(device, journal, planned, host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class _Plan:
     faults: list[Fault]
     device: str
     any_one: bool
+    host: HostSetup | None = None
 
 
 @dataclass(slots=True)
@@ -157,11 +164,18 @@ class World:
         device: What is at the other end of the cable.
         journal: Its events.
         planned: The faults that were asked for.
+        host: The computer that the flasher runs on: its ports, and the USB devices that it sees.
     """
 
     device: AdapterDevice
     journal: Journal
     planned: list[PlannedFault]
+    host: VirtualHost
+
+    @property
+    def port(self) -> str:
+        """Name of the port that leads to the device, as the system first called it; empty if it has none."""
+        return self.host.named
 
     @property
     def board(self) -> Board | None:
@@ -186,7 +200,7 @@ def _plans(names: tuple[str, ...]) -> list[_Plan]:
             result.append(_Plan(name, [parse(name)], "", any_one=False))
         else:
             row = presets.preset(name)
-            result.append(_Plan(name, row.plan(), row.device, row.any))
+            result.append(_Plan(name, row.plan(), row.device, row.any, row.host))
     return result
 
 

@@ -87,12 +87,23 @@ class SerialAdapter:
         self.is_open = False
         now = self._kernel.now
         if self._tx_free_ns > now + CLOSING_WAIT_NS:
-            self._tx_free_ns = now
-            for timer in self._outgoing:
-                timer.cancel()
-            self._outgoing.clear()
+            self._drop_outgoing()
         self._incoming.clear()
         self._observe("close", b"")
+
+    def unplug(self) -> None:
+        """The adapter is pulled: nothing that is on its way in either direction arrives, and the lines are released."""
+        self.is_open = False
+        self._drop_outgoing()
+        self._incoming.clear()
+        self._observe("unplug", b"")
+        self._lines_reach(False, False)
+
+    def _drop_outgoing(self) -> None:
+        self._tx_free_ns = self._kernel.now
+        for timer in self._outgoing:
+            timer.cancel()
+        self._outgoing.clear()
 
     def set_baudrate(self, baudrate: int) -> None:
         """Change the rate of the UART side at once; 0 makes it that of whatever is wired there, from now on."""

@@ -112,6 +112,11 @@ class AutoReset:
         """Whether a line or the BOOT button pulls IO0 to ground now."""
         return self._lines.io0 or self._boot_held
 
+    @property
+    def powered(self) -> bool:
+        """Whether there is a supply."""
+        return self._powered
+
     def set_lines(self, *, dtr: bool, rts: bool) -> None:
         """Take new states of both lines, in one step; true is asserted."""
         self._lines = self._truth[dtr, rts]

@@ -82,8 +82,8 @@ class Device(Protocol):
         """Let the host do something; return when the host's call comes back, in nanoseconds."""
         ...
 
-    def next_deadline(self) -> int | None:
-        """Return when something happens next, or ``None``."""
+    def next_deadline(self, count: int = 1) -> int | None:
+        """Return when something happens next, or ``None``; the host waits for `count` bytes."""
         ...
 
     def advance(self, to_ns: int) -> None:
@@ -129,10 +129,15 @@ class AdapterDevice:
                 assert_never(event)
         return self.kernel.now
 
-    def next_deadline(self) -> int | None:
-        """Return when an event is due or bytes reach the host, whichever is first, or ``None``."""
+    def next_deadline(self, count: int = 1) -> int | None:
+        """Return when an event is due or bytes reach the host, whichever is first, or ``None``.
+
+        Args:
+            count: How many bytes the host waits for; fewer will do if no more are on their way.
+        """
         event = self.kernel.next_deadline()
-        arrival = self.adapter.arrival_ns()
+        adapter = self.adapter
+        arrival = adapter.arrival_ns() if count == 1 else adapter.arrival_ns(count) or adapter.arrival_ns()
         if arrival is None:
             return event
         return arrival if event is None else min(event, arrival)
@@ -201,6 +206,15 @@ class Board(AdapterDevice):
         self.reset_circuit.power_on()
         if download:
             self.reset_circuit.hold_boot(False)
+
+    def power_off(self) -> None:
+        """Take the power of chip and flash away."""
+        self.reset_circuit.power_off()
+
+    @property
+    def powered(self) -> bool:
+        """Whether the board has power."""
+        return self.reset_circuit.powered
 
     @property
     def baudrate(self) -> int:

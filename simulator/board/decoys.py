@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from simulator.board.adapter import SerialAdapter
 from simulator.board.board import AdapterDevice, EventSink
-from simulator.board.bridge import BRIDGES, BridgeSpec
+from simulator.board.bridge import BRIDGES, BridgeSpec, Driver
 from simulator.kernel import MS, Kernel, S
 from simulator.rng import Rng
 from simulator.wire import Chunk, byte_time
@@ -86,6 +86,10 @@ class Gps(_FarEnd):
         self._kernel.after(S, self._tick)
 
 
+class Mute(_FarEnd):
+    """Something that takes what it gets and never says a word: a debug probe, a wireless link without a partner."""
+
+
 class Echo(_FarEnd):
     """A loop: what goes out comes back."""
 
@@ -101,13 +105,42 @@ def _sentence(body: str) -> bytes:
     return f"${body}*{checksum:02X}\r\n".encode()
 
 
-_KINDS: dict[str, Callable[[SerialAdapter, Kernel], _FarEnd]] = {"modem": Modem, "gps": Gps, "echo": Echo}
+_KINDS: dict[str, Callable[[SerialAdapter, Kernel], _FarEnd]] = {
+    "modem": Modem,
+    "gps": Gps,
+    "echo": Echo,
+    "probe": Mute,
+    "bluetooth": Mute,
+    "uart": Mute,
+}
 
 _CDC = replace(BRIDGES["CH9102F"], latency_ns=MS)
+_ON_BOARD = replace(BRIDGES["ideal"], control_ns=MS // 100)
 _SPECS: dict[str, BridgeSpec] = {
-    "modem": replace(_CDC, name="LTE modem", vid=0x2C7C, pid=0x0125, product="EG25-G", manufacturer="Quectel"),
-    "gps": replace(_CDC, name="GPS receiver", vid=0x1546, pid=0x01A8, product="u-blox 8", manufacturer="u-blox AG"),
+    "modem": replace(_CDC, name="LTE modem", vid=0x2C7C, pid=0x0125, product="EG25-G", manufacturer="Quectel", serial="4180"),
+    "gps": replace(
+        _CDC, name="GPS receiver", vid=0x1546, pid=0x01A8, product="u-blox 8", manufacturer="u-blox AG", serial="2310"
+    ),
     "echo": replace(BRIDGES["CP2102"], name="loop plug"),
+    "probe": replace(
+        _CDC, name="debug probe", vid=0x1D50, pid=0x6018, product="Black Magic Probe", manufacturer="1BitSquared", serial="7BB0"
+    ),
+    "bluetooth": replace(
+        _ON_BOARD,
+        name="Bluetooth",
+        product="n/a",
+        ports={
+            Driver.LINUX: "/dev/rfcomm{n}",
+            Driver.MACOS_APPLE: "/dev/cu.Bluetooth-Incoming-Port",
+            Driver.WINDOWS: "COM{n}",
+        },
+    ),
+    "uart": replace(
+        _ON_BOARD,
+        name="serial port of the mainboard",
+        product="ttyS",
+        ports={Driver.LINUX: "/dev/ttyS{n}", Driver.MACOS_APPLE: "/dev/cu.debug-console", Driver.WINDOWS: "COM{n}"},
+    ),
 }
 
 DECOYS = tuple(_KINDS)

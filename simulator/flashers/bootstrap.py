@@ -86,7 +86,7 @@ def main() -> int:
         return int(error.exit_code)
     _contain(world)
     clock.world = world
-    plug_in(job["name"], world.device)
+    plug_in(job["name"], world.host)
     signal.signal(signal.SIGTERM, _terminated)
     sys.excepthook = _report
     problems: list[str] = []

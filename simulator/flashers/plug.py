@@ -1,4 +1,4 @@
-"""Making a virtual device known to the pyserial of this process: as a port to open, and as the only one in the list of ports.
+"""Making a simulated computer known to the pyserial of this process: its ports to open, and its list of ports as the only one.
 
 Real ports disappear from the list, so that a flasher left to find its port by itself cannot touch real hardware.
 """
@@ -11,42 +11,33 @@ from typing import Any
 
 import serial
 
-from simulator.board.board import Device
-from simulator.board.bridge import Driver
 from simulator.flashers import line_ioctl
+from simulator.host.virtual_host import VirtualHost
 from simulator.links import protocol_sim
-from simulator.links.protocol_sim import Endpoint, UsbIdentity
+from simulator.links.protocol_sim import Endpoint
 from simulator.preload import port_list
-from simulator.preload.environment import listed
+from simulator.preload.environment import shown_by
 
 
-def plug_in(name: str, device: Device, undo: ExitStack | None = None) -> Endpoint:
-    """Register `device` as ``sim://name`` and under the device file that Linux would give its adapter.
+def plug_in(name: str, host: VirtualHost, undo: ExitStack | None = None) -> Endpoint:
+    """Register the ports of `host`, and the one that leads to its device as ``sim://name``.
 
     Args:
         name: What stands behind ``sim://``.
-        device: What is at the other end of the cable.
-        undo: Is given what leaves pyserial as it was, ports closed; without it the device stays until the process ends.
+        host: The computer.
+        undo: Is given what leaves pyserial as it was, ports closed; without it the host stays until the process ends.
     """
-    spec = device.adapter.spec
-    usb = UsbIdentity(
-        vid=spec.vid,
-        pid=spec.pid,
-        serial_number=spec.serial,
-        manufacturer=spec.manufacturer,
-        product=spec.product,
-    )
-    endpoint = protocol_sim.register(name, device, path=spec.port_name(Driver.LINUX) or "", usb=usb)
+    endpoint = protocol_sim.register(name, host)
     packages = serial.protocol_handler_packages
     packages.append("simulator.links")
     restore = [
         lambda: packages.remove("simulator.links"),
         line_ioctl.install(),
         _open_by_path(),
-        port_list.show_only([listed(endpoint.path or endpoint.url, spec)]),
+        port_list.show_only(lambda: shown_by(host)),
     ]
     if undo is not None:
-        undo.callback(protocol_sim.unregister, endpoint)
+        undo.callback(protocol_sim.unregister, host)
         for step in restore:
             undo.callback(step)
     return endpoint

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.flashers.evidence import Watch
-    from simulator.links.protocol_sim import Endpoint
 
 _TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)", re.MULTILINE)
 
@@ -107,13 +106,13 @@ def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, functio
     task = Task.from_json(item["task"])
     watch = Watch(task)
     clock.watch = watch
-    endpoint = plug_in(job["name"], watch.world.device)
+    plug_in(job["name"], watch.world.host)
     end = _End()
     said: list[str] = []
     for number in range(task.job.sessions):
         if number:
             watch.pause()
-        end = _session(item["commands"], job["module"], function, endpoint)
+        end = _session(item["commands"], job["module"], function)
         said.append(end.messages)
         if end.hung or end.problem:
             break
@@ -146,10 +145,10 @@ class _End:
     messages = ""
 
 
-def _session(commands: list[list[str]], module: str, function: Callable[[], object], endpoint: Endpoint) -> _End:
+def _session(commands: list[list[str]], module: str, function: Callable[[], object]) -> _End:
     """Start the flasher once per command, as a shell would with ``&&`` between, and close its ports as the system would."""
     from simulator.flashers.evidence import WorldFailureError
-    from simulator.links.protocol_sim import VirtualHang
+    from simulator.links.protocol_sim import VirtualHang, close_all
 
     end = _End()
     with tempfile.TemporaryFile() as output:
@@ -170,8 +169,7 @@ def _session(commands: list[list[str]], module: str, function: Callable[[], obje
                 sys.__excepthook__(type(error), error, error.__traceback__)
                 end.status = 130 if isinstance(error, KeyboardInterrupt) else 1
             try:
-                for port in list(endpoint.opened):
-                    port.close()
+                close_all()
             except WorldFailureError as failure:
                 end.problem = end.problem or f"the simulator failed: {failure}"
             except VirtualHang:

@@ -1,25 +1,30 @@
-"""pyserial's ``sim://`` ports: a virtual device for every program that opens its port through `serial.serial_for_url`.
+"""pyserial's view of a simulated computer: ports for every program that opens them through pyserial, by name or as ``sim://``.
 
-`register` gives a device a name; ``sim://NAME`` opens it. A port that is open says that it is the device file that the
-board's adapter would have (``/dev/ttyACM0``), since flashers look that up in the list of ports. Reads and writes keep
-pyserial's rules for timeouts, but on the device's own clock, so waiting costs nothing. Two things that a driver would do for
-ever cannot be simulated: a wait that nothing will ever end is a `VirtualHang`, and so is a run of more than a virtual day.
+`register` makes the ports of a host known: each opens by its name there (``/dev/ttyACM0``, ``COM3``), and the one that leads to
+the board as ``sim://NAME`` too; it then says its real name, since flashers look that up in the list of ports. Reads and writes
+keep pyserial's rules for timeouts, but on the world's own clock, so waiting costs nothing. Two things that a driver would do
+for ever cannot be simulated: a wait that nothing will ever end is a `VirtualHang`, and so is a run of more than a virtual day.
 ``fileno`` is a real, private descriptor; `simulator.flashers.line_ioctl` answers the modem-line requests made on it.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from serial.serialutil import PortNotOpenError, SerialBase, SerialException, SerialTimeoutException
 
-from flashcore.errors import DeadlineExceededError, PortLostError
+from flashcore.errors import DeadlineExceededError, PortError, PortLostError
 from flashcore.port import NS_PER_S, ns
-from simulator.board.board import Device
+from simulator.board.adapter import SerialAdapter
+from simulator.host.system import Os, Refusal
+from simulator.host.virtual_host import VirtualHost
+from simulator.links import pyserial_errors
+from simulator.links.pyserial_errors import Call
 from simulator.links.virtual import VirtualPort
 
 if TYPE_CHECKING:
@@ -50,74 +55,64 @@ def check_horizon(to_ns: int) -> None:
         raise VirtualHang("a whole virtual day has passed")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsbIdentity:
-    """What a list of ports says about a port.
-
-    Args:
-        vid: USB vendor id.
-        pid: USB product id.
-        serial_number: Of the adapter, empty if it has none.
-        manufacturer: As the adapter calls its maker.
-        product: As the adapter calls itself.
-    """
-
-    vid: int
-    pid: int
-    serial_number: str = ""
-    manufacturer: str = ""
-    product: str = ""
-
-
 @dataclass(slots=True, kw_only=True)
 class Endpoint:
-    """A device that can be opened by name.
+    """A port that can be opened by name.
 
     Args:
         name: What stands behind ``sim://``.
-        device: The device.
-        path: The device file that an operating system would give it; empty for none.
-        usb: Who it is on the USB; ``None`` where nothing is known.
-        opened: How many ports are open on it now.
+        host: The computer that has the port.
+        path: Its name there.
+        opened: What is open under that name now.
     """
 
     name: str
-    device: Device
-    path: str = ""
-    usb: UsbIdentity | None = None
+    host: VirtualHost
+    path: str
     opened: list[Serial] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        """What a client passes as its port."""
+        """What a client may pass as its port in place of the path."""
         return f"sim://{self.name}"
 
 
 ENDPOINTS: dict[str, Endpoint] = {}
-"""Every device that can be opened, by name."""
+"""Every port that can be opened, by name."""
 
 
-def register(name: str, device: Device, *, path: str = "", usb: UsbIdentity | None = None) -> Endpoint:
-    """Make `device` available as ``sim://name``, in place of any other of that name."""
-    endpoint = Endpoint(name=name, device=device, path=path, usb=usb)
+def register(name: str, host: VirtualHost) -> Endpoint:
+    """Make all ports of `host` available, and the one that leads to its device as ``sim://name`` too."""
+    endpoint = Endpoint(name=name, host=host, path=host.named)
     ENDPOINTS[name] = endpoint
     return endpoint
 
 
-def unregister(endpoint: Endpoint) -> None:
-    """Close what is open on `endpoint`, and let nobody open it any more."""
-    for port in list(endpoint.opened):
-        port.close()
-    if ENDPOINTS.get(endpoint.name) is endpoint:
-        del ENDPOINTS[endpoint.name]
+def unregister(host: VirtualHost) -> None:
+    """Close what is open of `host`, and let nobody open its ports any more."""
+    for name, endpoint in list(ENDPOINTS.items()):
+        if endpoint.host is host:
+            for port in list(endpoint.opened):
+                port.close()
+            del ENDPOINTS[name]
 
 
 def find(port: str) -> Endpoint | None:
-    """Return what is registered under a URL or a device file, if anything is."""
+    """Return what is registered under a URL, or under the name of a port that is or was there; if anything is."""
     for endpoint in ENDPOINTS.values():
         if port in (endpoint.url, endpoint.path):
             return endpoint
+    for endpoint in list(ENDPOINTS.values()):
+        if endpoint.host.knows(port):
+            return ENDPOINTS.setdefault(port, Endpoint(name=port, host=endpoint.host, path=port))
     return None
+
+
+def close_all() -> None:
+    """Close what the client has left open."""
+    for endpoint in list(ENDPOINTS.values()):
+        for port in list(endpoint.opened):
+            port.close()
 
 
 def serial_class_for_url(url: str) -> tuple[str, type[Serial]]:
@@ -133,13 +128,14 @@ class Serial(SerialBase):
     _rts_state: bool
     _link: VirtualPort | None = None
     _endpoint: Endpoint | None = None
+    _adapter: SerialAdapter | None = None
     _descriptors: tuple[int, int] | None = None
 
     def open(self) -> None:
         """Open the port, with DTR and RTS asserted unless they were set otherwise before.
 
         Raises:
-            SerialException: There is no such device, or it is open already and one of the two wants it for itself.
+            SerialException: There is no such port, or the system refuses it; in the words that pyserial has for it there.
         """
         if self.port is None:
             raise SerialException("the port has no name yet")
@@ -147,27 +143,32 @@ class Serial(SerialBase):
             raise SerialException("the port is open already")
         endpoint = find(self.port)
         if endpoint is None:
-            reason = f"[Errno {errno.ENOENT}] {os.strerror(errno.ENOENT)}: {self.port!r}"
-            raise SerialException(errno.ENOENT, f"could not open port {self.port}: {reason}")
-        if endpoint.opened and (self.exclusive or any(other.exclusive for other in endpoint.opened)):
-            reason = f"[Errno {errno.EAGAIN}] {os.strerror(errno.EAGAIN)}"
-            raise SerialException(errno.EAGAIN, f"Could not exclusively lock port {self.port}: {reason}")
+            raise pyserial_errors.opening(Os.LINUX, self.port, Refusal.MISSING)
+        try:
+            handle = endpoint.host.attach(endpoint.path, exclusive=bool(self.exclusive))
+            self._link = VirtualPort(handle, name=self.port, baudrate=self.baudrate)
+        except PortError as problem:
+            raise self._said(problem, Call.OPEN) from problem
         self._endpoint = endpoint
-        self._link = VirtualPort(endpoint.device, name=self.port, baudrate=self.baudrate)
+        self._adapter = self._link.device.adapter
         endpoint.opened.append(self)
         self._descriptors = os.pipe()
         self.is_open = True
-        if endpoint.device.adapter.spec.lines_on_open is not None:
-            dtr, rts = endpoint.device.adapter.spec.lines_on_open
-            self._link.set_lines(dtr=dtr, rts=rts)
-        self._link.set_lines(dtr=self._dtr_state, rts=self._rts_state)
+        try:
+            if self._adapter.spec.lines_on_open is not None:
+                dtr, rts = self._adapter.spec.lines_on_open
+                self._link.set_lines(dtr=dtr, rts=rts)
+            self._link.set_lines(dtr=self._dtr_state, rts=self._rts_state)
+        except PortLostError as problem:
+            self.close()
+            raise self._said(problem, Call.LINES) from problem
 
     def close(self) -> None:
         """Close the port; the driver does with the lines what it does. Closing twice is harmless."""
         self.is_open = False
         if self._link is not None:
             link, self._link = self._link, None
-            link.close(lines=link.device.adapter.spec.lines_on_close)
+            link.close(lines=self._adapter.spec.lines_on_close if self._adapter is not None else None)
         if self._endpoint is not None:
             self._endpoint.opened.remove(self)
             self._endpoint = None
@@ -201,7 +202,8 @@ class Serial(SerialBase):
     def in_waiting(self) -> int:
         """How many bytes can be read without waiting."""
         link = self.link
-        count = link.in_waiting
+        with self._in_its_words(Call.WAITING):
+            count = link.in_waiting
         if not count:
             self._let_pass(POLL_NS)
         return count
@@ -218,10 +220,8 @@ class Serial(SerialBase):
         if size <= 0:
             return b""
         limit = HORIZON_NS if self.timeout is None else min(now + ns(self.timeout), HORIZON_NS)
-        try:
+        with self._in_its_words(Call.READ):
             data = link.read_exactly(size, limit)
-        except PortLostError as error:
-            raise self._vanished("read") from error
         if not data and self.timeout == 0:
             self._let_pass(POLL_NS)
         if len(data) < size and link.clock.now_ns() >= HORIZON_NS:
@@ -240,23 +240,25 @@ class Serial(SerialBase):
         patience = self.write_timeout
         limit = HORIZON_NS if not patience else min(link.clock.now_ns() + ns(patience), HORIZON_NS)
         try:
-            link.write(data, limit)
+            with self._in_its_words(Call.WRITE):
+                link.write(data, limit)
         except DeadlineExceededError as error:
             if limit == HORIZON_NS:
                 raise VirtualHang(f"{self.port}: the device takes no more bytes") from error
             raise SerialTimeoutException("Write timeout") from error
-        except PortLostError as error:
-            raise self._vanished("write") from error
         return len(data)
 
     def flush(self) -> None:
         """Wait until everything written has left the adapter."""
         link = self.link
-        link.clock.sleep_until(min(link.device.adapter.sent_ns, HORIZON_NS))
+        with self._in_its_words(Call.FLUSH):
+            sent_ns = link.device.adapter.sent_ns
+        link.clock.sleep_until(min(sent_ns, HORIZON_NS))
 
     def reset_input_buffer(self) -> None:
         """Throw away what has been received."""
-        self.link.discard_input()
+        with self._in_its_words(Call.FLUSH):
+            self.link.discard_input()
 
     def reset_output_buffer(self) -> None:
         """Do nothing: what was written has left the host's buffer for the adapter, where no client can reach it any more."""
@@ -291,7 +293,8 @@ class Serial(SerialBase):
     def set_lines(self, *, dtr: bool, rts: bool) -> None:
         """Set both lines in one step, as one ``TIOCMSET`` does."""
         self._dtr_state, self._rts_state = dtr, rts
-        self.link.set_lines(dtr=dtr, rts=rts)
+        with self._in_its_words(Call.LINES):
+            self.link.set_lines(dtr=dtr, rts=rts)
 
     def cancel_read(self) -> None:
         """Do nothing: no read is ever pending in virtual time."""
@@ -301,13 +304,16 @@ class Serial(SerialBase):
 
     def _reconfigure_port(self, force_update: bool = False) -> None:
         if self._link is not None:
-            self._link.set_baudrate(self.baudrate)
+            with self._in_its_words(Call.CONFIGURE):
+                self._link.set_baudrate(self.baudrate)
 
     def _update_dtr_state(self) -> None:
-        self.link.set_lines(dtr=self._dtr_state)
+        with self._in_its_words(Call.LINES):
+            self.link.set_lines(dtr=self._dtr_state)
 
     def _update_rts_state(self) -> None:
-        self.link.set_lines(rts=self._rts_state)
+        with self._in_its_words(Call.LINES):
+            self.link.set_lines(rts=self._rts_state)
 
     def _update_break_state(self) -> None:
         _ = self.link
@@ -318,5 +324,13 @@ class Serial(SerialBase):
             raise VirtualHang(f"{self.port}: a whole virtual day has passed")
         clock.sleep_until(clock.now_ns() + duration_ns)
 
-    def _vanished(self, what: str) -> SerialException:
-        return SerialException(errno.EIO, f"{what} failed: [Errno {errno.EIO}] {os.strerror(errno.EIO)}")
+    @contextlib.contextmanager
+    def _in_its_words(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except PortError as problem:
+            raise self._said(problem, call) from problem
+
+    def _said(self, problem: PortError, call: Call) -> Exception:
+        endpoint = find(str(self.port))
+        return pyserial_errors.said(problem, call, endpoint.host.os if endpoint is not None else Os.LINUX, str(self.port))

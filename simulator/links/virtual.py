@@ -6,7 +6,9 @@ host's own deadline. Nothing else moves the clock, so a run depends only on what
 
 from __future__ import annotations
 
-from flashcore.errors import DeadlineExceededError, PortLostError
+import contextlib
+
+from flashcore.errors import DeadlineExceededError, PortError, PortLostError
 from flashcore.port import LineSupport
 from simulator.board.board import Device, HostBaud, HostBytes, HostClose, HostDiscard, HostEvent, HostLines, HostOpen
 from simulator.clock import VirtualClock
@@ -37,13 +39,18 @@ class VirtualPort:
         self._dtr = False
         self._rts = False
         self._open = True
+        self._baudrate = baudrate
         device.submit(HostOpen())
-        device.submit(HostBaud(baudrate))
+        try:
+            device.submit(HostBaud(baudrate))
+        except PortError:
+            self.close(lines=None)
+            raise
 
     @property
     def baudrate(self) -> int:
         """The rate at the host's side, in baud."""
-        return self.device.adapter.baudrate
+        return self._baudrate
 
     @property
     def is_open(self) -> bool:
@@ -56,18 +63,24 @@ class VirtualPort:
         return self.device.adapter.in_waiting()
 
     def set_baudrate(self, baudrate: int) -> None:
-        """Change the rate at the host's side."""
+        """Change the rate at the host's side.
+
+        Raises:
+            PortError: The driver refuses it.
+            PortLostError: The port was closed, or vanished.
+        """
         self._do(HostBaud(baudrate))
+        self._baudrate = baudrate
 
     def read(self, max_bytes: int, deadline_ns: int) -> bytes:
         """Return what is there, letting time pass until the first byte comes or `deadline_ns`.
 
         Raises:
-            PortLostError: The port was closed.
+            PortLostError: The port was closed, or vanished.
         """
         self._require_open()
         device = self.device
-        drain = device.adapter.drain
+        drain = device.drain
         while True:
             data = drain(max_bytes)
             if data or deadline_ns < device.kernel.now:
@@ -82,7 +95,7 @@ class VirtualPort:
         """Return `count` bytes, or fewer if no more come until `deadline_ns`; as a driver's blocking read does.
 
         Raises:
-            PortLostError: The port was closed.
+            PortLostError: The port was closed, or vanished.
         """
         self._require_open()
         device = self.device
@@ -94,9 +107,9 @@ class VirtualPort:
                 parts.append(data)
             if not count or device.kernel.now >= deadline_ns:
                 return b"".join(parts)
-            arrival = device.adapter.arrival_ns(count) or device.adapter.arrival_ns()
-            event = device.kernel.next_deadline()
-            upcoming = min((at for at in (arrival, event) if at is not None), default=deadline_ns)
+            upcoming = device.next_deadline(count)
+            if upcoming is None:
+                upcoming = deadline_ns
             device.advance(min(upcoming, deadline_ns))
 
     def write(self, data: bytes, deadline_ns: int) -> None:
@@ -135,7 +148,8 @@ class VirtualPort:
         """
         if self._open:
             if lines is not None and lines != (self._dtr, self._rts):
-                self.set_lines(dtr=lines[0], rts=lines[1])
+                with contextlib.suppress(PortLostError):
+                    self.set_lines(dtr=lines[0], rts=lines[1])
             self._open = False
             self.device.submit(HostClose())
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from simulator.board.bridge import BridgeSpec
+from simulator.host.virtual_host import VirtualHost
 from simulator.preload import port_list
 from simulator.preload.port_list import ListedPort
 
@@ -33,6 +34,16 @@ def for_list(ports: Sequence[ListedPort]) -> dict[str, str]:
 def listed(device: str, spec: BridgeSpec) -> ListedPort:
     """Return how a list of ports shows the adapter `spec` behind `device`."""
     return ListedPort(device, spec.vid, spec.pid, spec.serial, spec.manufacturer, spec.product)
+
+
+def shown_by(host: VirtualHost) -> list[ListedPort]:
+    """Return how a list of ports shows what `host` has now."""
+    result = []
+    for unit, node in host.look():
+        who = unit.identity
+        vid, pid = (who.vid, who.pid) if who.is_usb else (None, None)
+        result.append(ListedPort(node.name, vid, pid, who.serial, who.manufacturer, who.product, who.location))
+    return result
 
 
 def _before(first: str, variable: str) -> str:

@@ -33,19 +33,21 @@ class ListedPort:
 
     Args:
         device: What a client opens.
-        vid: USB vendor id of the adapter.
+        vid: USB vendor id of the adapter; ``None`` for what is no USB device.
         pid: USB product id.
         serial_number: Of the adapter, empty if it has none.
         manufacturer: As the adapter calls its maker.
         product: As the adapter calls itself.
+        location: Where the adapter is plugged in, empty if that is unknown.
     """
 
     device: str
-    vid: int
-    pid: int
+    vid: int | None = None
+    pid: int | None = None
     serial_number: str = ""
     manufacturer: str = ""
     product: str = ""
+    location: str = ""
 
 
 def to_json(ports: Sequence[ListedPort]) -> str:
@@ -57,14 +59,15 @@ def show_what_the_environment_says() -> None:
     """List the ports that `VARIABLE` holds; do nothing where it is not set."""
     text = os.environ.get(VARIABLE)
     if text:
-        show_only([ListedPort(**port) for port in json.loads(text)])
+        ports = [ListedPort(**port) for port in json.loads(text)]
+        show_only(lambda: ports)
 
 
-def show_only(ports: Sequence[ListedPort]) -> Callable[[], None]:
-    """Let pyserial list `ports` and nothing else, whether it is imported already or only later; return the way back."""
+def show_only(ports: Callable[[], Sequence[ListedPort]]) -> Callable[[], None]:
+    """Let pyserial list what `ports` returns then and nothing else, whether it is imported or not; return the way back."""
 
     def comports(include_links: bool = False) -> list[ListPortInfo]:
-        return [_shown(port) for port in ports]
+        return [_shown(port) for port in ports()]
 
     before = {name: sys.modules[name].comports for name in (_ORIGIN, _COPY) if name in sys.modules}
     for name in before:
@@ -88,9 +91,13 @@ def _shown(port: ListedPort) -> ListPortInfo:
     from serial.tools.list_ports_common import ListPortInfo
 
     info = ListPortInfo(port.device)
+    if port.vid is None:
+        info.description = port.product or info.description
+        return info
     info.vid, info.pid = port.vid, port.pid
     info.serial_number = port.serial_number or None
     info.manufacturer, info.product = port.manufacturer, port.product
+    info.location = port.location or None
     info.description = port.product or info.name
     info.hwid = info.usb_info()
     return info

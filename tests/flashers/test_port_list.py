@@ -50,7 +50,7 @@ def test_a_search_finds_a_port_by_its_usb_identity() -> None:
 def test_a_list_that_is_imported_already_is_changed_as_well() -> None:
     code = (
         "from simulator.preload.port_list import ListedPort, show_only\nimport serial.tools.list_ports as listing\n"
-        f"show_only([{OTHER!r}])\nfrom serial.tools.list_ports_posix import comports\n"
+        f"show_only(lambda: [{OTHER!r}])\nfrom serial.tools.list_ports_posix import comports\n"
         "assert listing.comports is comports\n" + SHOW
     )
     assert python("-c", code).splitlines() == [SHOWN[1]]

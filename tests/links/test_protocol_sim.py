@@ -14,6 +14,7 @@ import serial
 
 from simulator.board.decoys import Decoy
 from simulator.flashers import line_ioctl
+from simulator.host.virtual_host import alone
 from simulator.kernel import MS, S
 from simulator.links import protocol_sim
 from simulator.links.protocol_sim import HORIZON_NS, VirtualHang, register
@@ -33,7 +34,7 @@ def echo(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Decoy:
     monkeypatch.setattr(protocol_sim, "ENDPOINTS", {})
     monkeypatch.setattr(line_ioctl, "ENDPOINTS", protocol_sim.ENDPOINTS)
     device = Decoy("echo", sink=journal)
-    register("loop", device, path="/dev/ttyLOOP0")
+    register("loop", alone(device, name="/dev/ttyLOOP0"))
     return device
 
 

@@ -27,10 +27,19 @@ def below(*names: str) -> frozenset[str]:
 
 
 # What the layers of the simulator stand on. Each name includes all that it may import itself.
-HOST = below("flashcore.errors", "flashcore.port", "flashcore.protocol", "flashcore.chips", "flashcore.image")
+HOST = below(
+    "flashcore.errors",
+    "flashcore.port",
+    "flashcore.usb_ids",
+    "flashcore.host",
+    "flashcore.protocol",
+    "flashcore.chips",
+    "flashcore.image",
+)
 KERNEL = below("simulator.clock", "simulator.kernel", "simulator.rng", "simulator.wire")
 BOARD = HOST | KERNEL | below("simulator.chip", "simulator.board", "simulator.faults")
-LINKS = BOARD | below("simulator.record", "simulator.scenario", "simulator.links", "simulator.proxy")
+DESK = BOARD | below("simulator.links.virtual", "simulator.host")
+LINKS = DESK | below("simulator.record", "simulator.scenario", "simulator.links", "simulator.proxy")
 RUNS = LINKS | below("simulator.preload")
 REPORTS = RUNS | below("simulator.flashers", "simulator.campaign", "simulator.scorecard", "simulator.testing")
 
@@ -41,11 +50,13 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "flashcore.__main__": below("flashcore.cli"),
     "flashcore.errors": below(),
     "flashcore.port": below("flashcore.errors"),
+    "flashcore.usb_ids": below(),
+    "flashcore.host": below("flashcore.port", "flashcore.usb_ids"),
     "flashcore.protocol": below("flashcore.errors"),
     "flashcore.chips": below("flashcore.errors"),
     "flashcore.image": below("flashcore.errors", "flashcore.protocol", "flashcore.chips"),
     "flashcore.loader": HOST,
-    "flashcore.ports": below("flashcore.errors", "flashcore.port"),
+    "flashcore.ports": below("flashcore.errors", "flashcore.port", "flashcore.usb_ids", "flashcore.host"),
     "flashcore.cli": below("flashcore"),
     "simulator": REPORTS,
     "simulator.__main__": below("simulator.cli"),
@@ -57,11 +68,13 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.faults": KERNEL | below("flashcore.errors", "flashcore.protocol"),
     "simulator.board": BOARD,
     "simulator.record": BOARD,
-    "simulator.scenario": BOARD | below("simulator.record"),
+    "simulator.links.virtual": BOARD,
+    "simulator.host": DESK,
+    "simulator.scenario": DESK | below("simulator.record"),
     "simulator.links": LINKS,
     "simulator.proxy": LINKS,
     "simulator.testing": RUNS | below("simulator.flashers"),
-    "simulator.preload": BOARD,
+    "simulator.preload": DESK,
     "simulator.flashers": RUNS,
     # It takes both packages along into a flasher's own interpreter, so it must know where they are.
     "simulator.flashers.virtual_run": RUNS | below("flashcore", "simulator", "simulator.flashers"),

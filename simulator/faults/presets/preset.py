@@ -8,7 +8,8 @@ from dataclasses import field
 
 from flashcore.errors import PlanError
 from simulator.faults.model import Fault
-from simulator.faults.presets.schema import BoardSetup, Count, HostSetup, JobSetup, StartSetup
+from simulator.faults.presets.host_table import HostSetup, check_host
+from simulator.faults.presets.schema import BoardSetup, Count, JobSetup, StartSetup
 from simulator.faults.presets.tables import Table, convert
 from simulator.faults.text import parse
 
@@ -89,4 +90,6 @@ def parse_preset(text: str, *, source: str) -> FaultPreset:
             parse(fault)
         except PlanError as error:
             raise PlanError(f"{source}: faults[{number}]: {error.message}", hint=error.hint) from error
+    if result.host is not None:
+        check_host(result.host, source=source)
     return result

@@ -75,16 +75,6 @@ class StartSetup(Table):
     download: bool = False
 
 
-class HostSetup(Table):
-    """What the operating system shows.
-
-    Args:
-        os: Whose names and error texts the ports have.
-    """
-
-    os: Literal["linux", "macos", "windows"] = "linux"
-
-
 ImageKind = Literal["random", "zeros", "app", "bootloader", "partitions", "s3-app", "c900"]
 
 
