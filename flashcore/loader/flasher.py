@@ -20,7 +20,7 @@ from typing import Self
 from flashcore.chips import ChipSpec
 from flashcore.errors import CancelledError, PortLostError, VerifyError
 from flashcore.image import ImageWarning, Region, check
-from flashcore.loader import chip_info, eraser, reader
+from flashcore.loader import chip_info, eraser, reader, security
 from flashcore.loader.chip_info import ChipInfo
 from flashcore.loader.ending import Ending
 from flashcore.loader.eraser import require_inside
@@ -131,6 +131,7 @@ class Flasher:
             CancelledError: The user interrupted it; the message says what the flash holds.
         """
         warnings = self.check(regions, force=force)
+        security.check(self._target, regions, force=force)
         writer = Writer(self._target, compress=compress)
         try:
             for region in regions:

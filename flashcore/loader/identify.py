@@ -1,11 +1,16 @@
-"""Which chip answers: told by a word of its mask ROM, which every loader can read."""
+"""Which chip answers: told by a word of its mask ROM, which every loader can read unless eFuses forbid it.
+
+An unknown word is not guessed at: it stops the session with the value, and with the chip id of GET_SECURITY_INFO where the
+chip knows that command. Source: fault catalogue rows 31 and 32.
+"""
 
 from __future__ import annotations
 
-from flashcore.chips import MAGIC_REGISTER, ChipSpec, by_magic
-from flashcore.errors import ChipMismatchError
+from flashcore.chips import MAGIC_REGISTER, ChipSpec, by_image_id, by_magic
+from flashcore.errors import ChipMismatchError, DeadlineExceededError, DeviceError
 from flashcore.loader.session import Session
 from flashcore.protocol import commands
+from flashcore.protocol.opcodes import Opcode, RomStatus
 
 
 def identify(session: Session, expected: ChipSpec | None) -> ChipSpec:
@@ -23,7 +28,7 @@ def identify(session: Session, expected: ChipSpec | None) -> ChipSpec:
     found = None
     value = 0
     for _ in range(2):
-        value = session.ask(commands.read_reg(MAGIC_REGISTER)).value
+        value = _magic(session)
         found = by_magic(value)
         if found is not None:
             break
@@ -34,8 +39,9 @@ def identify(session: Session, expected: ChipSpec | None) -> ChipSpec:
             )
             return expected
         raise ChipMismatchError(
-            f"a chip answers, but it is unknown (it calls itself 0x{value:08x})",
+            f"a chip answers, but it is unknown (it calls itself 0x{value:08x}{_also(session)})",
             hint="name the chip with --chip if you are sure what it is",
+            code="connect.unknown_chip",
             context={"magic": value},
         )
     if expected is not None and found.name != expected.name:
@@ -51,3 +57,38 @@ def identify(session: Session, expected: ChipSpec | None) -> ChipSpec:
             context={"chip": found.name},
         )
     return found
+
+
+_CHIP_ID = slice(12, 16)
+"""Where the answer to GET_SECURITY_INFO names the chip, on chips that know the command and have the field."""
+
+
+def _magic(session: Session) -> int:
+    try:
+        return session.ask(commands.read_reg(MAGIC_REGISTER), also=Opcode.SYNC).value
+    except DeviceError as refused:
+        if refused.status != RomStatus.MALFORMED:
+            raise
+        # A damaged frame is refused in the same way, but not each time. Source: fault catalogue row 32.
+        raise DeviceError(
+            f"the loader refuses to read a register (status 0x{refused.status:02x}) each time it is asked, as a chip in Secure "
+            "Download Mode does: nothing that is written to it could be verified",
+            opcode=refused.opcode,
+            status=refused.status,
+            hint="flashcore does not write what it cannot verify: use the update that the device's maker provides",
+            code="device.secure_download",
+            context=refused.context,
+        ) from refused
+
+
+def _also(session: Session) -> str:
+    """Return what an unknown chip says of itself in other words, for the message."""
+    try:
+        info = session.command(commands.get_security_info(), session.policy.sync_s[1]).data
+    except (DeadlineExceededError, DeviceError):
+        return ""
+    if len(info) < _CHIP_ID.stop:
+        return ""
+    chip_id = int.from_bytes(info[_CHIP_ID], "little")
+    known = by_image_id(chip_id)
+    return f", and its security information names {known.name if known else f'chip id {chip_id}'}"

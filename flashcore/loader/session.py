@@ -138,12 +138,13 @@ class Session:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def command(self, request: Request, wait_s: float | None = None) -> Reply:
+    def command(self, request: Request, wait_s: float | None = None, *, also: Opcode | None = None) -> Reply:
         """Send `request` once and return the answer.
 
         Args:
             request: What to send.
             wait_s: For the answer, in seconds, beyond the time the bytes need on the wire.
+            also: Opcode of the last good command, under which a ROM refuses a command that it does not know.
 
         Raises:
             DeviceError: The loader refused.
@@ -156,10 +157,10 @@ class Session:
         self.transmit(wire)
         wait = self.policy.command_s if wait_s is None else wait_s
         deadline = self.clock.now_ns() + ns(wait) + 2 * self._wire_ns(len(wire))
-        return self.answer(request.opcode, deadline)
+        return self.answer(request.opcode, deadline, also=also)
 
-    def answer(self, opcode: Opcode | int, deadline_ns: int) -> Reply:
-        """Return the answer to `opcode`, which has been sent.
+    def answer(self, opcode: Opcode | int, deadline_ns: int, *, also: Opcode | None = None) -> Reply:
+        """Return the answer to `opcode`, which has been sent; see `command` for `also`.
 
         Raises:
             DeviceError: The loader refused.
@@ -169,7 +170,7 @@ class Session:
         exchange = self.exchange
         started = self.received
         while True:
-            answer = exchange.next_answer(opcode)
+            answer = exchange.next_answer(opcode, also=also)
             if answer is not None:
                 break
             data = self.receive(deadline_ns)
@@ -184,8 +185,8 @@ class Session:
             case Refusal(status, raw):
                 raise self._refused(opcode, status, raw)
 
-    def ask(self, request: Request, wait_s: float | None = None) -> Reply:
-        """Send `request`, which does no harm when carried out twice, until it is answered.
+    def ask(self, request: Request, wait_s: float | None = None, *, also: Opcode | None = None) -> Reply:
+        """Send `request`, which does no harm when carried out twice, until it is answered; see `command` for `also`.
 
         Raises:
             DeviceError: The loader refused for a reason that is not a damaged frame, or each time.
@@ -194,7 +195,7 @@ class Session:
         """
         for left in reversed(range(self.policy.ask_tries)):
             try:
-                return self.command(request, wait_s)
+                return self.command(request, wait_s, also=also)
             except DeadlineExceededError:
                 if not left:
                     raise

@@ -23,8 +23,8 @@ from flashcore.errors import (
     RemoteProtocolError,
     TransferError,
 )
-from flashcore.loader import stub, stub_image
-from flashcore.loader.base import Loader, flash_size, no_flash
+from flashcore.loader import flash_chip, stub, stub_image, watchdog
+from flashcore.loader.base import Loader
 from flashcore.loader.connect import Before, Connection, connect
 from flashcore.loader.identify import identify
 from flashcore.loader.options import ROM_BAUDRATE, Options
@@ -115,6 +115,7 @@ class Target:
             self._loader = StubLoader(self.session, chip)
         else:
             self._loader = RomLoader(self.session, chip)
+            watchdog.disable(self._loader)
             if self._stub_allowed or self.options.baudrate != self.session.port.baudrate:
                 self.crystal()
             if self._stub_allowed:
@@ -141,16 +142,12 @@ class Target:
         return self._flash_size
 
     def _measure_flash(self, loader: Loader) -> tuple[int, int]:
-        jedec_id, size = 0, self.options.flash_size
-        if size is not None:
+        told = self.options.flash_size
+        if told is not None:
             loader.attach()
-        for _ in range(2):
-            if size is None:
-                loader.attach()
-                jedec_id = loader.flash_id()
-                size = flash_size(jedec_id)
-        if size is None:
-            raise no_flash(jedec_id)
+            jedec_id, size = 0, told
+        else:
+            jedec_id, size = flash_chip.find(loader)
         size = min(size, loader.chip.max_flash_size)
         loader.set_flash_size(size)
         return jedec_id, size
@@ -197,12 +194,16 @@ class Target:
         Raises:
             DeadlineExceededError: No answer comes.
         """
-        for _ in range(2):
-            if self._crystal is None or not self._crystal.is_plausible:
-                divider = self.loader.read_reg(self.chip.uart_clock_divider)
-                found = crystal(divider, self.session.port.baudrate)
-                if found.is_plausible or not self.loader.is_stub:
-                    self._crystal = found
+        if self._crystal is None or not self._crystal.is_plausible:
+            dividers = [self.loader.read_reg(self.chip.uart_clock_divider)]
+            for _ in range(self.policy.ask_tries):
+                # An answer to READ_REG carries no checksum over its value, so it is believed when it comes twice.
+                dividers.append(self.loader.read_reg(self.chip.uart_clock_divider))
+                if dividers[-1] == dividers[-2]:
+                    break
+            found = crystal(dividers[-1], self.session.port.baudrate)
+            if found.is_plausible or not self.loader.is_stub:
+                self._crystal = found
         return self._crystal
 
     def jedec_id(self) -> int:
@@ -213,7 +214,7 @@ class Target:
         """
         self.flash_size()
         if not self._jedec_id:
-            self._jedec_id = self.insist_in_step(lambda loader: loader.flash_id())
+            self._jedec_id = self.insist_in_step(flash_chip.jedec_id)
         return self._jedec_id
 
     def recover(self, cause: FlashcoreError) -> None:
