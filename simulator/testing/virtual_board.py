@@ -11,6 +11,7 @@ from flashcore.port import NS_PER_S, Clock, LineSupport, ns
 from simulator.board.board import Board
 from simulator.clock import VirtualClock
 from simulator.links.virtual import VirtualPort
+from simulator.record.crossings import Recorder
 from simulator.record.events import Event
 from simulator.scenario import PlannedFault, Scenario, World
 
@@ -31,6 +32,8 @@ class VirtualBoard:
         self.world: World = self.scenario.build()
         """The world, for everything that is not offered here."""
         device = self.world.device
+        self.recorder = Recorder(device, self.world.journal)
+        """What crosses the cable, for `simulator.record.ladder`."""
         self.clock: Clock = VirtualClock(device.advance, lambda: device.kernel.now)
         """The board's time."""
 

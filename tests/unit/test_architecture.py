@@ -83,7 +83,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.campaign": LINKS | below("simulator.flashers"),
     "simulator.scorecard": LINKS | below("simulator.flashers", "simulator.campaign"),
     "simulator.cli": REPORTS,
-    "simulator.pytest_plugin": REPORTS,
+    "simulator.plugin": RUNS | below("simulator.testing"),
+    "simulator.pytest_plugin": REPORTS | below("simulator.plugin"),
 }
 """For each layer (a module or package and all below it, the longest match counts) what it may import besides itself."""
 
