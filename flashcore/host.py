@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from flashcore import usb_ids
+from flashcore.errors import FlashcoreError
 from flashcore.port import Clock, Port
 
 
@@ -140,12 +141,23 @@ class Host(Protocol):
 
 @runtime_checkable
 class ReturningPort(Protocol):
-    """A port that can be brought back after it was lost."""
+    """A port that can be brought back after it was lost, and changed for another one that leads to the same device."""
 
-    def bring_back(self) -> None:
-        """Wait until the port is there again and open it; the lines are released then, and nothing is in its buffers.
+    def bring_back(self, cause: FlashcoreError) -> None:
+        """Wait until the port is there again and open it, at the rate that it had; nothing is in its buffers then.
+
+        Args:
+            cause: Why that is needed.
 
         Raises:
             PortError: It does not come back in time, or cannot be opened again.
+        """
+        ...
+
+    def change_over(self, reason: str) -> bool:
+        """Go on through another port of the same device, if there is one; tell whether that was done.
+
+        Args:
+            reason: Code of what is wrong with the present one.
         """
         ...

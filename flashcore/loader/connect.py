@@ -95,19 +95,26 @@ class Connection:
     syncs: int
 
 
-def connect(session: Session, before: BeforeReset = Before.DEFAULT_RESET, *, first: reset.Sequence | None = None) -> Connection:
+def connect(
+    session: Session,
+    before: BeforeReset = Before.DEFAULT_RESET,
+    *,
+    first: reset.Sequence | None = None,
+    greet: bool = False,
+) -> Connection:
     """Make a loader answer.
 
     Args:
         session: A session whose port is open.
         before: How to bring the chip into download mode.
         first: Of the usual sequences the one to begin with, since it worked before.
+        greet: Whether a loader may be waiting already, so that it is greeted before it is reset.
 
     Raises:
         ConnectError: None does; the error says what was heard instead.
         PortLostError: The port vanished.
     """
-    return _Search(session, before, first).run()
+    return _Search(session, before, first, greet).run()
 
 
 @unique
@@ -128,6 +135,7 @@ class _Search:
     session: Session
     before: BeforeReset
     first: reset.Sequence | None
+    greet: bool
     resets: int = 0
     syncs: int = 0
     _since: int = 0
@@ -140,6 +148,8 @@ class _Search:
         deadline = clock.now_ns() + ns(session.policy.connect_limit_s)
         session.clear_recent()
         rounds = _rounds(session, self.before, self.first)
+        if self.greet:
+            rounds = itertools.chain([(None, session.policy.resync_s)], rounds)
         for strategy, waits in rounds:
             name = strategy.name if strategy else "no reset"
             session.emit(Connecting(port=session.port.name, strategy=name))

@@ -96,6 +96,8 @@ class Policy:
     """Recoveries per region after which a transfer fails, even if each gets a little further."""
     reconnects: int = 3
     """Times per session that the chip is reset and connected again."""
+    port_returns: int = 6
+    """Times per session that a lost port is brought back; a chip that is a USB device itself is lost at each of its resets."""
     rom_block: int = 0x400
     """Block of FLASH_DATA through the ROM. Source: docs/sources.md, Time-outs."""
     stub_block: int = 0x4000

@@ -10,7 +10,8 @@ Whether a command may be sent again is not decided here but by whoever knows wha
 from __future__ import annotations
 
 from flashcore.chips import MAGIC_REGISTER
-from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError
+from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError, PortLostError
+from flashcore.host import ReturningPort
 from flashcore.loader.link import LinkProfile
 from flashcore.loader.policy import DEFAULT_POLICY, Policy
 from flashcore.loader.progress import Finding, OnEvent, ignore
@@ -310,7 +311,17 @@ class Session:
             self.pace()
 
     def pace(self) -> None:
-        """Cut writes into short bursts from now on, so that no driver sees a long one."""
+        """Cut writes into short bursts from now on, so that no driver sees a long one.
+
+        Raises:
+            PortLostError: There is another port to the same board; the work must be taken up again on that one, unpaced.
+        """
+        old = self.port.name
+        if not self.link.paced and isinstance(self.port, ReturningPort) and self.port.change_over("link.damages_long_writes"):
+            self.link = LinkProfile()
+            text = f"{old} damages long writes; the work goes on through {self.port.name}, which leads to the same board"
+            self.found("link.changed_over", text)
+            raise PortLostError(text, code=CHANGED_OVER)
         self.link.pace(self.policy.burst_bytes, self.policy.burst_pause_s)
 
     def report_pacing(self) -> None:
@@ -357,6 +368,9 @@ class Session:
             context={"loader": self.dialect.value},
         )
 
+
+CHANGED_OVER = "port.changed_over"
+"""Code of the error that says that the port is another one now."""
 
 SYNC_WIRE = encode(commands.sync().pack())
 """SYNC as it travels."""

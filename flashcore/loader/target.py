@@ -20,11 +20,13 @@ from flashcore.errors import (
     DeviceError,
     FlashcoreError,
     PortError,
+    PortLostError,
     RemoteProtocolError,
     TransferError,
 )
 from flashcore.loader import flash_chip, stub, stub_image, watchdog
 from flashcore.loader.base import Loader
+from flashcore.loader.bond import Bond, is_about_port
 from flashcore.loader.connect import Before, Connection, connect
 from flashcore.loader.identify import identify
 from flashcore.loader.options import ROM_BAUDRATE, Options
@@ -37,7 +39,7 @@ from flashcore.loader.stub_image import StubImage
 from flashcore.port import LineSupport, Port
 from flashcore.protocol.exchange import Dialect
 
-RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError)
+RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError, PortLostError)
 """What does not end a session at once."""
 
 _BRING_UP_TRIES = 3
@@ -67,6 +69,7 @@ class Target:
         self._crystal: Crystal | None = None
         self.strategy: Sequence | None = None
         """The reset sequence that worked last."""
+        self._bond = Bond(self.session)
         self._stub_allowed = options.use_stub
         self._baud_allowed = True
 
@@ -96,19 +99,28 @@ class Target:
             PortError: The port cannot be used.
         """
         self.is_up = False
-        for left in reversed(range(_BRING_UP_TRIES)):
+        left = _BRING_UP_TRIES
+        greet = again = False
+        while True:
             try:
-                self._bring_up_once()
+                if again:
+                    self._back_to_rom()
+                self._bring_up_once(greet=greet)
                 self.is_up = True
                 return
-            except (DeadlineExceededError, ChipResetError) as error:
+            except (DeadlineExceededError, ChipResetError, PortLostError) as error:
+                again, greet = True, is_about_port(error)
+                if greet:
+                    # What comes back may be waiting in its loader, and another reset would only make it go once more.
+                    self._bond.bring_back(error)
+                    continue
+                left -= 1
                 if not left or not self.can_reset:
                     raise
                 self.session.emit(Recovery(cause=error.code, text=f"{error.message}; resetting the chip"))
-                self._back_to_rom()
 
-    def _bring_up_once(self) -> None:
-        connection = self._connect()
+    def _bring_up_once(self, *, greet: bool) -> None:
+        connection = self._connect(greet=greet)
         chip = identify(self.session, self.options.chip)
         self.session.emit(ChipFound(chip=chip.name))
         if connection.dialect is Dialect.STUB:
@@ -116,6 +128,8 @@ class Target:
         else:
             self._loader = RomLoader(self.session, chip)
             watchdog.disable(self._loader)
+        self._bond.hold(self._loader)
+        if connection.dialect is not Dialect.STUB:
             if self._stub_allowed or self.options.baudrate != self.session.port.baudrate:
                 self.crystal()
             if self._stub_allowed:
@@ -124,8 +138,8 @@ class Target:
             self._raise_baudrate()
         self._set_up_flash()
 
-    def _connect(self) -> Connection:
-        connection = connect(self.session, self.options.before, first=self.strategy)
+    def _connect(self, *, greet: bool = False) -> Connection:
+        connection = connect(self.session, self.options.before, first=self.strategy, greet=greet)
         self.strategy = connection.strategy or self.strategy
         return connection
 
@@ -222,12 +236,25 @@ class Target:
 
         Raises:
             TransferError: The chip does not come back.
-            PortError: The port cannot be used any more.
+            PortError: The port cannot be used any more, or leads to another board.
         """
+        while is_about_port(cause):
+            self._bond.bring_back(cause)
+            try:
+                self.session.resync()
+                self._bond.hold(self.loader)
+                self._set_up_flash()
+            except (DeadlineExceededError, DeviceError, ChipResetError, PortLostError) as again:
+                cause = again
+            else:
+                return
         if not isinstance(cause, ChipResetError):
             try:
                 self.session.resync()
                 self._set_up_flash()
+            except PortLostError as lost:
+                self.recover(lost)
+                return
             except (DeadlineExceededError, ChipResetError) as lost:
                 cause = lost
             else:
@@ -316,6 +343,8 @@ class Target:
             port.set_baudrate(new)
             port.clock.sleep_until(port.clock.now_ns() + 50_000_000)
             self.session.resync()
+        except PortLostError:
+            raise
         except (DeadlineExceededError, DeviceError, ChipResetError, PortError) as error:
             self._baud_allowed = False
             if port.baudrate != old:

@@ -51,7 +51,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "flashcore.errors": below(),
     "flashcore.port": below("flashcore.errors"),
     "flashcore.usb_ids": below(),
-    "flashcore.host": below("flashcore.port", "flashcore.usb_ids"),
+    "flashcore.host": below("flashcore.errors", "flashcore.port", "flashcore.usb_ids"),
     "flashcore.protocol": below("flashcore.errors"),
     "flashcore.chips": below("flashcore.errors"),
     "flashcore.image": below("flashcore.errors", "flashcore.protocol", "flashcore.chips"),
