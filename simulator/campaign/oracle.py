@@ -11,8 +11,10 @@ what the real thing does.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Protocol, TypeVar
 
 from simulator.campaign.case import Case
 from simulator.flashers.adapter import Evidence, Result
@@ -86,6 +88,23 @@ class Judgement:
     verdict: Verdict
     diagnosis: str
     reason: str
+
+
+class Judged(Protocol):
+    """Whatever has a verdict."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        ...
+
+
+_J = TypeVar("_J", bound=Judged)
+
+
+def worst_first(judged: Iterable[_J]) -> list[_J]:
+    """Return what the flashers should have done better, false successes first."""
+    return sorted((item for item in judged if item.verdict.is_bad), key=lambda item: -item.verdict.badness)
 
 
 def limit_s(clean_s: float) -> float:

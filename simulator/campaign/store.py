@@ -40,6 +40,11 @@ class Record:
         """What makes it the same run as another: case and release."""
         return self.case.id, self.version
 
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return self.judgement.verdict
+
     def to_line(self) -> str:
         """Return the record as one line of JSON, without the line break."""
         return json.dumps(

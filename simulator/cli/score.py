@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simulator.cli.forms import Forms, form_options
+
 if TYPE_CHECKING:
-    from simulator.campaign.oracle import Verdict
     from simulator.campaign.store import Record
     from simulator.campaign.suite import Order
     from simulator.flashers.adapter import Adapter
 
-SHOWN = 10
-"""How many bad cases are listed; the JSON file has all."""
+SHRUNK = 10
+"""How many bad cases of several faults are reduced, the worst first."""
 
 INTERRUPTED = 130
 
@@ -29,7 +29,7 @@ NOT_EXERCISED and MODEL_GAP say nothing about the flasher.
 Examples:
   espsim score flashcore esptool
   espsim score flashcore --suite sweep --jobs 2
-  espsim score esptool@3.3 esptool@4.8.1 flashcore --json score.json
+  espsim score esptool@3.3 esptool@4.8.1 flashcore --html score.html --json score.json
   espsim score esptool --fault d2h:nth_frame(FLASH_DEFL_DATA,2):drop
 """
 
@@ -58,13 +58,7 @@ Examples:
 @click.option("--shrink", is_flag=True, help="Reduce bad cases of several faults to as few as give the same verdict.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N cases per flasher, spread evenly.")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write all results to FILE as JSON.",
-)
+@form_options
 @click.option(
     "--resume",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -83,16 +77,16 @@ def command(
     shrink: bool,
     jobs: int,
     limit: int | None,
-    json_file: Path | None,
     resume: Path | None,
+    **files: Path | None,
 ) -> int:
     """Run each FLASHER against faults and give a verdict on every case, from the flash and the clock.
 
     FLASHER is flashcore, esptool (the one installed beside espsim) or esptool@RELEASE, which gets an environment of its own.
     Everything is in virtual time, and the same for any number of processes.
     """
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise click.UsageError(f"cannot write {json_file}: there is no such folder")
+    forms = Forms(**files)
+    forms.check()
     if len(set(flashers)) < len(flashers):
         raise click.UsageError("a flasher is named twice")
     from simulator.campaign.suite import Order, Suite
@@ -102,7 +96,7 @@ def command(
     Scenario(board=board, faults=faults).check()
     order = Order(suite=Suite(suite), faults=faults, board=board, seed=seed, size=size, pairs=pair_count, limit=limit)
     adapters = {name: adapter(name, progress=_say) for name in flashers}
-    return _score(order, adapters, jobs=jobs, shrink=shrink, json_file=json_file, resume=resume)
+    return _score(order, adapters, jobs=jobs, shrink=shrink, forms=forms, resume=resume)
 
 
 def _score(
@@ -111,11 +105,13 @@ def _score(
     *,
     jobs: int,
     shrink: bool,
-    json_file: Path | None,
+    forms: Forms,
     resume: Path | None,
 ) -> int:
-    from simulator.campaign.run import clean_cases, processes, run, run_clean
+    from simulator.campaign.run import clean_cases, ladders, processes, run, run_clean
     from simulator.campaign.store import Store
+    from simulator.cli.verdicts import show
+    from simulator.scorecard.collect import collect, worth_a_ladder
 
     store = Store(resume) if resume is not None else None
     executor = processes(jobs)
@@ -141,15 +137,24 @@ def _score(
         except KeyboardInterrupt:
             interrupted = True
         records += sorted(finished, key=lambda record: place[record.case.id])
+        shown = worth_a_ladder(records) if forms.need_ladders and not interrupted else []
+        drawn = ladders(shown, adapters, executor)
     finally:
         executor.shutdown(cancel_futures=True)
         if store is not None:
             store.close()
-    _show(records, planned)
+    card = collect(
+        records,
+        planned=planned,
+        versions={name: adapter.version for name, adapter in adapters.items()},
+        cases=place,
+        complete=not interrupted,
+        ladders=drawn,
+    )
+    show(card, forms.before())
     if shrink and not interrupted:
         _show_shrunk(records, adapters)
-    if json_file is not None:
-        _write(json_file, order, adapters, records, planned, complete=not interrupted)
+    forms.write(card)
     if interrupted:
         _say("interrupted" + (f"; the same command with --resume {resume} goes on" if resume else ""))
         return INTERRUPTED
@@ -166,94 +171,16 @@ def _shown(records: Iterable[Record], total: int) -> Iterable[Record]:
     return track(records, total=total, description="cases", console=Console(stderr=True), transient=True)
 
 
-def _show(records: list[Record], planned: Mapping[str, int]) -> None:
-    from simulator.campaign.oracle import Verdict
-    from simulator.campaign.report import coverage, rows, worst_first
-    from simulator.cli.tables import show_table
-
-    bad = worst_first(records)
-    lies = [record for record in bad if record.judgement.verdict is Verdict.FALSE_SUCCESS]
-    if lies:
-        click.echo(f"{len(lies)} FALSE SUCCESS" + ("ES" if len(lies) > 1 else ""))
-        _list(lies)
-        click.echo()
-    flashers = list(planned)
-    cells = {(row.preset, row.flasher): row for row in rows(records)}
-    table = [
-        (preset, *(_cell(cells[preset, name].verdicts) if (preset, name) in cells else "" for name in flashers))
-        for preset in dict.fromkeys(preset for preset, _ in cells)
-    ]
-    versions = {record.case.flasher: record.version for record in records}
-    show_table(("fault", *(name if "@" in name else f"{name} {versions[name]}" for name in flashers)), table)
-    others = bad[len(lies) :]
-    if others:
-        click.echo()
-        _list(others)
-    click.echo()
-    for name in flashers:
-        own = [record for record in records if record.case.flasher == name]
-        click.echo(f"{name}: {coverage(own, planned[name])}")
-
-
-def _cell(verdicts: Mapping[Verdict, int]) -> str:
-    ordered = sorted(verdicts, key=lambda verdict: -verdict.badness)
-    if len(ordered) == 1 and verdicts[ordered[0]] == 1:
-        return str(ordered[0])
-    return ", ".join(f"{verdict} {verdicts[verdict]}" for verdict in ordered)
-
-
-def _list(records: list[Record]) -> None:
-    for record in records[:SHOWN]:
-        click.echo(f"{record.judgement.verdict}  {record.case.flasher}  {record.case.preset}: {record.judgement.reason}")
-        if record.judgement.diagnosis:
-            click.echo(f"    it said: {record.judgement.diagnosis}")
-        click.echo(f"    {record.case.repeat()}")
-    if len(records) > SHOWN:
-        click.echo(f"... and {len(records) - SHOWN} more")
-
-
 def _show_shrunk(records: list[Record], adapters: Mapping[str, Adapter]) -> None:
-    from simulator.campaign.report import worst_first
+    from simulator.campaign.oracle import worst_first
     from simulator.campaign.shrink import by_running, shrink
 
     several = [record for record in worst_first(records) if len(record.case.faults) > 1]
-    for record in several[:SHOWN]:
+    for record in several[:SHRUNK]:
         verdict_of = by_running(adapters[record.case.flasher], record.clean_s)
-        smallest = shrink(record.case, record.judgement.verdict, verdict_of)
-        click.echo(f"{record.judgement.verdict} with {len(smallest.faults)} of {len(record.case.faults)} faults:")
+        smallest = shrink(record.case, record.verdict, verdict_of)
+        click.echo(f"{record.verdict} with {len(smallest.faults)} of {len(record.case.faults)} faults:")
         click.echo(f"    {smallest.repeat()}")
-
-
-def _write(
-    path: Path,
-    order: Order,
-    adapters: Mapping[str, Adapter],
-    records: list[Record],
-    planned: Mapping[str, int],
-    *,
-    complete: bool,
-) -> None:
-    from dataclasses import asdict
-    from importlib import metadata
-
-    from flashcore.errors import ScenarioError
-    from simulator.campaign.report import coverage, to_json
-
-    meta: dict[str, object] = {
-        "espsim": metadata.version("flashcore"),
-        "order": asdict(order),
-        "complete": complete,
-        "flashers": {name: adapter.version for name, adapter in adapters.items()},
-        "coverage": {
-            name: coverage([record for record in records if record.case.flasher == name], planned[name]) for name in planned
-        },
-    }
-    try:
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(to_json(records, meta), indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise ScenarioError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _say(text: str) -> None:

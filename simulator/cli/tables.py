@@ -8,15 +8,23 @@ from collections.abc import Mapping, Sequence
 import click
 
 
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table."""
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, styles: Sequence[Sequence[str]] | None = None) -> None:
+    """Print a table.
+
+    Args:
+        header: The columns' names.
+        rows: Its lines.
+        styles: For each cell how it looks on a terminal, in rich's words.
+    """
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(*header)
-        for row in rows:
-            table.add_row(*row)
+        for number, row in enumerate(rows):
+            # Text and not markup: a cell may hold brackets.
+            table.add_row(*(Text(cell, styles[number][column] if styles else "") for column, cell in enumerate(row)))
         Console().print(table)
         return
     widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]

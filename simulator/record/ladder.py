@@ -8,7 +8,7 @@ is delivered, late, damaged, doubled or lost, and nothing of that is guessed fro
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum, unique
 
 from flashcore.port import NS_PER_S
@@ -80,6 +80,10 @@ class Step:
         """Whether a fault shows here."""
         return self.kind is Kind.FAULT or self.fate is not Fate.DELIVERED
 
+    def to_fields(self) -> dict[str, object]:
+        """Return the step as JSON has it, without what is as usual."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
+
     @classmethod
     def from_fields(cls, raw: Mapping[str, object]) -> Step:
         """Return the step with these fields, as JSON has them.
@@ -88,8 +92,8 @@ class Step:
             ValueError: They are not those of a step.
         """
         try:
-            fields = {**raw, "kind": Kind(str(raw["kind"])), "fate": Fate(str(raw["fate"]))}
-            return cls(**fields)  # type: ignore[arg-type]
+            known = {**raw, "kind": Kind(str(raw["kind"])), "fate": Fate(str(raw.get("fate", Fate.DELIVERED)))}
+            return cls(**known)  # type: ignore[arg-type]
         except (KeyError, TypeError) as error:
             raise ValueError(f"these are not the fields of a step: {error}") from error
 

@@ -178,6 +178,8 @@ def test_a_short_ladder_is_shown_whole() -> None:
 def test_a_step_comes_back_from_json_as_it_was() -> None:
     step = rung(1, fate=Fate.LATE, detail="x", refused=True, fault="d2h:always:drop")
     assert Step.from_fields(json.loads(json.dumps(asdict(step)))) == step
+    assert Step.from_fields(json.loads(json.dumps(step.to_fields()))) == step
+    assert set(rung(1).to_fields()) == {"at_ns", "end_ns", "kind", "title"}
     with pytest.raises(ValueError, match="not the fields of a step"):
         Step.from_fields({"kind": "h2d", "fate": "lost"})
 

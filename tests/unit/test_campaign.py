@@ -12,8 +12,7 @@ from flashcore.errors import PlanError, ScenarioError
 from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
 from simulator.campaign.case import CLEAN
 from simulator.campaign.generate import KINDS, catalogue, pairs, smoke, spread, sweep
-from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in
-from simulator.campaign.report import coverage, rows, to_json, worst_first
+from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in, worst_first
 from simulator.campaign.shrink import shrink
 from simulator.campaign.store import Store, read
 from simulator.campaign.suite import Order, Suite
@@ -258,7 +257,7 @@ def test_a_bad_pattern_in_a_preset_is_named_with_its_place() -> None:
         parse_preset(text, source="x.toml")
 
 
-# --- store, report, shrinking --------------------------------------------------------------------------------------
+# --- store, order, shrinking --------------------------------------------------------------------------------------
 
 
 def record(case: Case, verdict: Verdict = Verdict.RECOVERED) -> Record:
@@ -286,39 +285,9 @@ def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> No
         Store(tmp_path / "no" / "results.jsonl")
 
 
-def test_the_report_has_the_agreed_fields() -> None:
-    whole = to_json([record(FAULTY, Verdict.CRASHED)], {"espsim": "1"})
-    assert whole == {
-        "meta": {"espsim": "1"},
-        "cases": [
-            {
-                "flasher": "flashcore",
-                "version": "1",
-                "suite": "smoke",
-                "preset": "x",
-                "case": FAULTY.id,
-                "verdict": "CRASHED",
-                "diagnosis": "d",
-                "virtual_s": 4.0,
-                "clean_virtual_s": 4.0,
-                "fired": 1,
-                "repeat": FAULTY.repeat(),
-            }
-        ],
-    }
-    assert json.loads(json.dumps(whole)) == whole
-
-
-def test_coverage_counts_points_that_were_visited_and_show_something() -> None:
-    records = [record(BASE), record(FAULTY), record(FAULTY, Verdict.NOT_EXERCISED), record(FAULTY, Verdict.MODEL_GAP)]
-    assert coverage(records, 3) == "1 of 3 points"
-
-
-def test_the_worst_come_first_and_a_row_counts_its_verdicts() -> None:
+def test_the_worst_come_first_and_what_is_not_bad_not_at_all() -> None:
     records = [record(FAULTY, verdict) for verdict in (Verdict.CRASHED, Verdict.RECOVERED, Verdict.FALSE_SUCCESS)]
-    assert [item.judgement.verdict for item in worst_first(records)] == [Verdict.FALSE_SUCCESS, Verdict.CRASHED]
-    (row,) = rows(records)
-    assert row.verdicts == {Verdict.CRASHED: 1, Verdict.RECOVERED: 1, Verdict.FALSE_SUCCESS: 1}
+    assert [item.verdict for item in worst_first(records)] == [Verdict.FALSE_SUCCESS, Verdict.CRASHED]
 
 
 @pytest.mark.parametrize("guilty", [{"c"}, {"a", "h"}, {"b", "c", "g"}, set("abcdefgh")])
