@@ -7,6 +7,7 @@ checks everything that can be wrong with it, with one error that names the neare
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from flashcore.errors import ScenarioError
 if TYPE_CHECKING:
     # Building takes the whole simulator; describing a run to another process takes none of it.
     from simulator.board.board import AdapterDevice, Board
+    from simulator.faults.active import ActiveFault
     from simulator.faults.model import Fault
-    from simulator.faults.plan import ActiveFault
     from simulator.faults.presets.host_table import HostSetup
+    from simulator.faults.presets.schema import BoardSetup, StartSetup
     from simulator.host.virtual_host import VirtualHost
     from simulator.record.events import Journal
 
@@ -81,10 +83,12 @@ class Scenario:
         from simulator.board.decoys import Decoy
         from simulator.board.presets import preset
         from simulator.chip.factory import installed
+        from simulator.faults.bench import Bench
         from simulator.faults.plan import install
         from simulator.host.desk import host_for
         from simulator.host.virtual_host import alone
         from simulator.kernel import Kernel
+        from simulator.outset import changed, furnish, oddities
         from simulator.record.events import Journal
         from simulator.rng import Rng
 
@@ -96,24 +100,34 @@ class Scenario:
         if kinds:
             device = Decoy(kinds[0], kernel=kernel, rng=rng, sink=journal)
         else:
+            board = preset(self.board)
+            for plan in plans:
+                board = changed(board, plan.board)
             device = Board(
-                preset(self.board),
+                board,
                 kernel=kernel,
                 rng=rng,
                 sink=journal,
-                download=self.download,
+                download=self.download or any(plan.start.download for plan in plans),
                 flash=_flash_content(self.flash),
             )
             for offset, data in installed(self.firmware, device.soc.efuse) if self.firmware else ():
                 device.soc.flash.load(offset, data)
+            furnish(device, [plan.start for plan in plans])
         described = [plan.host for plan in plans if plan.host is not None]
         host = host_for(described[-1], device, rng, journal) if described else alone(device)
+        bench = Bench(
+            kernel=kernel,
+            adapter=device.adapter,
+            board=device if isinstance(device, Board) else None,
+            report=lambda text: device.observe("fault", text.encode()),
+        )
         planned: list[PlannedFault] = []
         for plan in plans:
-            active = install(
-                device.adapter.taps, plan.faults, rng, lambda text: device.observe("fault", text.encode()), prefix=plan.name
-            )
-            planned.append(PlannedFault(plan.name, active, any_one=plan.any_one, is_device=bool(plan.device)))
+            always = install(bench, oddities(plan.board), rng, prefix=f"{plan.name}.board")
+            active = install(bench, plan.faults, rng, prefix=plan.name)
+            touched = (lambda: host.looks > 0 or device.adapter.opens > 0) if plan.is_state else None
+            planned.append(PlannedFault(plan.name, active, always, any_one=plan.any_one, touched=touched))
         return World(device, journal, planned, host)
 
 
@@ -121,8 +135,11 @@ class Scenario:
 class _Plan:
     name: str
     faults: list[Fault]
-    device: str
-    any_one: bool
+    board: BoardSetup
+    start: StartSetup
+    device: str = ""
+    any_one: bool = False
+    is_state: bool = False
     host: HostSetup | None = None
 
 
@@ -133,25 +150,33 @@ class PlannedFault:
     Args:
         name: As asked for.
         active: Its parts at work.
+        always: What is odd about the board, which need not strike.
         any_one: Whether it is enough that one of them strikes.
-        is_device: Whether the fault is the device at the port itself, which needs no striking.
+        touched: Where the fault is a state of things, which needs no striking: whether a flasher has met with it.
     """
 
     name: str
     active: list[ActiveFault]
+    always: list[ActiveFault]
     any_one: bool
-    is_device: bool
+    touched: Callable[[], bool] | None
+
+    def heal(self) -> None:
+        """Take the fault out of the world, and leave the oddities of the board."""
+        for item in self.active:
+            item.heal()
 
     @property
     def fired(self) -> int:
         """How often it struck, over all its parts."""
-        return int(self.is_device) + sum(item.fired for item in self.active)
+        met = self.touched is not None and self.touched()
+        return int(met) + sum(item.fired for item in self.active)
 
     @property
     def exercised(self) -> bool:
         """Whether it struck as it was meant to."""
-        if self.is_device:
-            return True
+        if self.touched is not None:
+            return self.touched()
         struck = [item.fired > 0 for item in self.active]
         return any(struck) if self.any_one else all(struck)
 
@@ -192,15 +217,17 @@ class World:
 
 def _plans(names: tuple[str, ...]) -> list[_Plan]:
     from simulator.faults import presets
+    from simulator.faults.presets.schema import BoardSetup, StartSetup
     from simulator.faults.text import parse
 
     result = []
     for name in names:
         if ":" in name:
-            result.append(_Plan(name, [parse(name)], "", any_one=False))
+            result.append(_Plan(name, [parse(name)], BoardSetup(), StartSetup()))
         else:
             row = presets.preset(name)
-            result.append(_Plan(name, row.plan(), row.device, row.any, row.host))
+            is_state = row.state or bool(row.device)
+            result.append(_Plan(name, row.plan(), row.board, row.start, row.device, row.any, is_state, row.host))
     return result
 
 

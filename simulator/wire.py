@@ -122,16 +122,36 @@ Tap = Callable[[Chunk], Sequence[Chunk]]
 """What a fault does to a stream: each chunk becomes the chunks that go on."""
 
 
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """A change of the modem lines on its way to the chip.
+
+    Args:
+        at_ns: When it takes effect.
+        dtr: Whether DTR is asserted then.
+        rts: The same for RTS.
+    """
+
+    at_ns: int
+    dtr: bool
+    rts: bool
+
+
+LineTap = Callable[[LineChange], Sequence[LineChange]]
+"""What a fault does to the modem lines: each change becomes the changes that go on, in the order of their times."""
+
+
 class Taps:
     """The faults along the way, by the place where they sit, in the order in which they were installed."""
 
-    __slots__ = ("bridge_to_chip", "bridge_to_host", "chip_to_bridge", "host_to_bridge")
+    __slots__ = ("bridge_to_chip", "bridge_to_host", "chip_to_bridge", "host_to_bridge", "lines")
 
     def __init__(self) -> None:
         self.host_to_bridge: list[Tap] = []
         self.bridge_to_chip: list[Tap] = []
         self.chip_to_bridge: list[Tap] = []
         self.bridge_to_host: list[Tap] = []
+        self.lines: list[LineTap] = []
 
 
 def through(taps: Sequence[Tap], chunk: Chunk) -> Sequence[Chunk]:

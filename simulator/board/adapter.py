@@ -18,10 +18,13 @@ from typing import Protocol
 from simulator.board.bridge import BridgeSpec
 from simulator.kernel import Kernel, S, Timer
 from simulator.rng import Rng
-from simulator.wire import Chunk, Taps, as_received, byte_time, through
+from simulator.wire import Chunk, LineChange, Taps, as_received, byte_time, through
 
 Observer = Callable[[str, bytes], None]
 """Called with the kind and the content of everything that happens."""
+
+Signal = Callable[[], None]
+"""Called when something has happened."""
 
 CLOSING_WAIT_NS = 30 * S
 """How long a port may go on sending when it has been closed; if there is more to send, all of it is dropped. Fidelity: from
@@ -60,8 +63,22 @@ class SerialAdapter:
         self.taps = Taps()
         self.baudrate = 9600
         self.is_open = False
+        self.opens = 0
+        """How often the host has opened the port."""
         self.dtr = False
         self.rts = False
+        self.edges = 0
+        """How often the modem lines have changed."""
+        self.blocked_ns = 0
+        """Until when the driver takes no more from the host, whatever it has room for."""
+        self.on_open: list[Signal] = []
+        """Called when the host has opened the port."""
+        self.on_close: list[Signal] = []
+        """Called when the host closes the port, before what is on its way is dropped."""
+        self.on_configure: list[Signal] = []
+        """Called when the host sets the port's rate, be it to what it is."""
+        self.on_edge: list[Signal] = []
+        """Called when the modem lines have changed."""
         self._follows = False
         self._kernel = kernel
         self._observe = observe
@@ -80,10 +97,15 @@ class SerialAdapter:
         """The host opens the port: what was received while it was closed is gone."""
         self._incoming.clear()
         self.is_open = True
+        self.opens += 1
         self._observe("open", b"")
+        for opened in self.on_open:
+            opened()
 
     def close(self) -> None:
         """The host closes the port."""
+        for closed in self.on_close:
+            closed()
         self.is_open = False
         now = self._kernel.now
         if self._tx_free_ns > now + CLOSING_WAIT_NS:
@@ -109,6 +131,8 @@ class SerialAdapter:
         """Change the rate of the UART side at once; 0 makes it that of whatever is wired there, from now on."""
         self._follows = not baudrate
         self._use_rate(baudrate or self.baudrate)
+        for configured in self.on_configure:
+            configured()
 
     def _use_rate(self, baudrate: int) -> None:
         if baudrate != self.baudrate:
@@ -123,13 +147,25 @@ class SerialAdapter:
         """
         done = max(self._kernel.now, self._control_free_ns) + self.spec.control_ns
         self._control_free_ns = done
-        self._kernel.at(done, lambda: self._lines_reach(dtr, rts))
+        changes = [LineChange(done, dtr, rts)]
+        for tap in self.taps.lines:
+            changes = [result for item in changes for result in tap(item)]
+        for change in changes:
+            self._kernel.at(change.at_ns, partial(self._lines_reach, change.dtr, change.rts))
         return done
+
+    @property
+    def incoming(self) -> bool:
+        """Whether bytes are on their way to the host, or wait there to be read."""
+        return bool(self._incoming)
 
     def _lines_reach(self, dtr: bool, rts: bool) -> None:
         if (dtr, rts) == (self.dtr, self.rts):
             return
         self.dtr, self.rts = dtr, rts
+        self.edges += 1
+        for changed in self.on_edge:
+            changed()
         self._observe("lines", b"dtr=%d rts=%d" % (dtr, rts))
         if self._far is not None:
             self._far.lines_changed(dtr=dtr, rts=rts)
@@ -155,7 +191,7 @@ class SerialAdapter:
                 self._send(item.data, item.start_ns, item.baud)
         else:
             self._send(data, now, self.baudrate)
-        return max(now, self._tx_free_ns - self.spec.tx_buffer * byte_time(self.baudrate))
+        return max(now, self.blocked_ns, self._tx_free_ns - self.spec.tx_buffer * byte_time(self.baudrate))
 
     def _send(self, data: bytes, at_ns: int, baud: int) -> None:
         if not data:
@@ -163,6 +199,10 @@ class SerialAdapter:
         start = max(at_ns + self.spec.out_latency_ns, self._tx_free_ns)
         chunk = Chunk(data, start, byte_time(baud), baud)
         self._tx_free_ns = chunk.end_ns
+        self.to_chip(chunk)
+
+    def to_chip(self, chunk: Chunk) -> None:
+        """Let a chunk travel to the chip."""
         taps = self.taps.bridge_to_chip
         outgoing = self._outgoing
         while outgoing and outgoing[0].at_ns <= self._kernel.now:
@@ -182,9 +222,10 @@ class SerialAdapter:
         taps = self.taps.chip_to_bridge
         for item in through(taps, chunk) if taps else (chunk,):
             data = as_received(item, self.baudrate, self._noise)
-            self._hand_over(item if data is item.data else item.with_data(data))
+            self.to_host(item if data is item.data else item.with_data(data))
 
-    def _hand_over(self, chunk: Chunk) -> None:
+    def to_host(self, chunk: Chunk) -> None:
+        """Let a chunk travel to the host, who gets it if the port is open."""
         taps = self.taps.bridge_to_host
         for item in through(taps, chunk) if taps else (chunk,):
             if item.data and self.is_open:

@@ -208,8 +208,9 @@ class Board(AdapterDevice):
             self.reset_circuit.hold_boot(False)
 
     def power_off(self) -> None:
-        """Take the power of chip and flash away."""
+        """Take the power of chip and flash away; the adapter may have its own."""
         self.reset_circuit.power_off()
+        self.soc.flash.power_cycle()
 
     @property
     def powered(self) -> bool:
@@ -219,7 +220,7 @@ class Board(AdapterDevice):
     @property
     def baudrate(self) -> int:
         """Rate of the chip's UART, in baud."""
-        return self.soc.uart.baud
+        return self.soc.uart.line_baud
 
     def receive(self, chunk: Chunk) -> None:
         """Take bytes from the adapter."""

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum, unique
 
+from simulator.chip.flash_effect import UNHARMED, FlashEffect, FlashOperation, Hook
 from simulator.chip.flash_parts import FlashPart
 from simulator.chip.flash_status import StatusRegisters
 
@@ -31,37 +30,6 @@ BLOCK64 = 0x1_0000
 
 _BLANK = b"\xff" * SECTOR
 _BLANK_RUN = memoryview(b"\xff" * BLOCK64)
-
-
-@unique
-class FlashOperation(IntEnum):
-    """What changes cells, one at a time; the unit in which faults count."""
-
-    PROGRAM = 1
-    """Up to one page."""
-    SECTOR_ERASE = 2
-    """4 KiB."""
-    BLOCK_ERASE = 3
-    """32 or 64 KiB."""
-    CHIP_ERASE = 4
-    """The whole array."""
-    STATUS_WRITE = 5
-    """One non-volatile status register write; its offset is the register number, its length the number of bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlashEffect:
-    """What a fault does to one operation."""
-
-    ignore: bool = False
-    """The chip does nothing and is not busy."""
-    extra_ns: int = 0
-    """Added to the busy time."""
-    damage: Callable[[bytes, bytes], bytes] | None = None
-    """Given the cells before and as they should be afterwards, returns what they really hold (same length)."""
-
-
-Hook = Callable[[FlashOperation, int, int], FlashEffect | None]
 
 
 class FlashArray:
@@ -81,6 +49,9 @@ class FlashArray:
         """Operations so far; ignored ones count too."""
         self.hook: Hook | None = None
         """Asked before each operation: kind, offset, length."""
+        self.silent: Callable[[], bool] | None = None
+        """Whether nothing reaches the chip at the moment, so that it reads as FF and takes nothing."""
+        self._failed = False
         self.status = StatusRegisters(part.status_default)
         self._sectors: dict[int, bytearray] = {}
         self._page_ns = part.page_program_max_ns if worst_case else part.page_program_ns
@@ -89,6 +60,16 @@ class FlashArray:
         self._block64_ns = part.block64_erase_max_ns if worst_case else part.block64_erase_ns
         self._chip_ns = part.chip_erase_max_ns if worst_case else part.chip_erase_ns
         self._status_ns = part.status_write_max_ns if worst_case else part.status_write_ns
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing reaches the chip at the moment."""
+        return self.silent is not None and self.silent()
+
+    def take_failure(self) -> bool:
+        """Return whether an operation failed since this was last asked."""
+        failed, self._failed = self._failed, False
+        return failed
 
     # What the cells hold
 
@@ -106,6 +87,8 @@ class FlashArray:
             ValueError: The range leaves the chip.
         """
         self._check(offset, length)
+        if self.is_silent:
+            return b"\xff" * length
         return b"".join(self._runs(offset, length))
 
     def md5(self, offset: int, length: int) -> bytes:
@@ -123,6 +106,9 @@ class FlashArray:
         """
         self._check(offset, length)
         digest = hashlib.md5(usedforsecurity=False)
+        if self.is_silent:
+            digest.update(b"\xff" * length)
+            return digest.digest()
         for run in self._runs(offset, length):
             digest.update(run)
         return digest.digest()
@@ -134,6 +120,8 @@ class FlashArray:
             ValueError: The range leaves the chip.
         """
         self._check(offset, length)
+        if self.is_silent:
+            return True
         for number, start, end in _pieces(offset, length, SECTOR):
             held = self._sectors.get(number)
             if held is not None and not _BLANK.startswith(held[start:end]):
@@ -141,8 +129,8 @@ class FlashArray:
         return True
 
     def image(self) -> bytes:
-        """Return the whole content."""
-        return self.read(0, self.size)
+        """Return the whole content of the cells, whoever can read it."""
+        return b"".join(self._runs(0, self.size))
 
     def touched(self) -> list[tuple[int, int]]:
         """Return the half-open ranges ``(start, end)`` that hold something other than FF, ascending.
@@ -199,7 +187,7 @@ class FlashArray:
         if not data:
             return 0
         protected = self.status.protected(self.size)
-        if self.hook is None and not _overlaps(protected, offset, len(data)):
+        if self.hook is None and not self.is_silent and not _overlaps(protected, offset, len(data)):
             pages = (offset + len(data) - 1) // PAGE - offset // PAGE + 1
             self.operations += pages
             self._and(offset, data)
@@ -281,7 +269,7 @@ class FlashArray:
         """
         values = values[: 4 - number]
         effect = self._announce(FlashOperation.STATUS_WRITE, number, len(values))
-        if effect.ignore:
+        if effect.ignore or self.is_silent:
             return 0
         for index, value in enumerate(values):
             self.status.write(number + index, value, volatile=volatile)
@@ -300,10 +288,11 @@ class FlashArray:
     def _operate(self, kind: FlashOperation, offset: int, length: int, busy_ns: int, data: bytes | None) -> int:
         """Do one operation: erase where `data` is None, else program one page."""
         effect = self._announce(kind, offset, length)
-        if effect.ignore or _overlaps(self.status.protected(self.size), offset, length):
+        self._failed = self._failed or effect.fails
+        if effect.ignore or effect.fails or self.is_silent or _overlaps(self.status.protected(self.size), offset, length):
             return 0
         if effect.damage is not None:
-            before = self.read(offset, length)
+            before = b"".join(self._runs(offset, length))
             wanted = b"\xff" * length if data is None else _and_bytes(before, data)
             held = effect.damage(before, wanted)
             assert len(held) == length, "a damaged operation keeps its length"
@@ -313,12 +302,12 @@ class FlashArray:
                 self._sectors.pop(number, None)
         else:
             self._and(offset, data)
-        return busy_ns + effect.extra_ns
+        return round(busy_ns * effect.slower) + effect.extra_ns
 
     def _announce(self, kind: FlashOperation, offset: int, length: int) -> FlashEffect:
         self.operations += 1
         effect = None if self.hook is None else self.hook(kind, offset, length)
-        return _NO_EFFECT if effect is None else effect
+        return UNHARMED if effect is None else effect
 
     def _and(self, offset: int, data: bytes) -> None:
         position = 0
@@ -358,9 +347,6 @@ class FlashArray:
     def _check(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:
             raise ValueError(f"0x{offset:x} + 0x{length:x} bytes leave the flash of 0x{self.size:x} bytes")
-
-
-_NO_EFFECT = FlashEffect()
 
 
 def _pieces(offset: int, length: int, unit: int) -> Iterator[tuple[int, int, int]]:

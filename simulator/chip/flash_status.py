@@ -10,6 +10,7 @@ part.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 BUSY = 0x01
@@ -47,6 +48,8 @@ class StatusRegisters:
     """What rules now."""
     stored: list[int] = field(init=False)
     """What is loaded at power-on."""
+    keeps_protection: Callable[[], bool] | None = field(init=False, default=None)
+    """Whether the loaders' unlocking misses the bits that protect."""
 
     def __post_init__(self) -> None:
         self.stored = list(self.shipped)
@@ -75,9 +78,16 @@ class StatusRegisters:
 
         Source: from source (ESP32 ROM, SPIUnlock writes the status register and keeps QE only).
         """
+        if self.keeps_protection is not None and self.keeps_protection():
+            return
         for held in (self.live, self.stored):
             held[0] &= ~0xFC & 0xFF
             held[1] &= ~COMPLEMENT & 0xFF
+
+    @property
+    def protects_all(self) -> bool:
+        """Whether the whole chip is protected now."""
+        return self.live[0] & BLOCK_PROTECT == BLOCK_PROTECT and not self.live[1] & COMPLEMENT
 
     def protected(self, size: int) -> tuple[int, int]:
         """Say which area is protected now.

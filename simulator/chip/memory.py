@@ -139,6 +139,8 @@ class Memory:
         self._plain: dict[int, int] = {}
         self.unknown_reads: set[int] = set()
         """ROM addresses that were read although their content is not known (they gave 0)."""
+        self.overrides: dict[int, Callable[[int], int]] = {}
+        """What aligned words read as instead: given what they would, returns what they do."""
 
     def attach(self, base: int, size: int, read: _Read, write: _Write) -> None:
         """Put a peripheral block into the address space; a later one replaces an earlier one page by page.
@@ -182,7 +184,8 @@ class Memory:
         address &= WORD
         shift = address & 3
         if not shift:
-            return self._load_word(address)
+            word = self._load_word(address)
+            return self.overrides[address](word) if address in self.overrides else word
         low = self._load_word(address - shift)
         high = self._load_word((address - shift + 4) & WORD)
         return ((low | high << 32) >> (8 * shift)) & WORD

@@ -12,7 +12,10 @@ are unknown to the chip.
 
 from __future__ import annotations
 
-from simulator.chip.flash_array import PAGE, FlashArray, FlashEffect, FlashOperation, Hook
+from collections.abc import Callable
+
+from simulator.chip.flash_array import PAGE, FlashArray
+from simulator.chip.flash_effect import FlashEffect, FlashOperation, Hook
 from simulator.chip.flash_parts import FlashPart
 from simulator.chip.flash_status import BUSY, WEL
 
@@ -23,7 +26,8 @@ DEFAULT_UNIQUE_ID = 0xD165_3C4E_2F8A_9B70
 
 _READ_STATUS = {0x05: 0, 0x35: 1, 0x15: 2}
 _WRITE_STATUS = {0x01: 1, 0x31: 2, 0x11: 3}
-_WHILE_BUSY = frozenset((*_READ_STATUS, 0x66, 0x99))
+_RESET = frozenset((0x66, 0x99))
+_WHILE_BUSY = frozenset((*_READ_STATUS, *_RESET))
 
 
 class NorFlash(FlashArray):
@@ -41,10 +45,26 @@ class NorFlash(FlashArray):
         """64-bit factory number."""
         self.busy_until = 0
         """Moment in nanoseconds at which the operation begun by the last command ends."""
+        self.answers: Callable[[int, bytes], bytes] | None = None
+        """Given the opcode of a transaction and its answer, returns what the host reads instead."""
         self._powered_down = False
+        self._stuck_in_mode = False
         self._write_enabled = False
         self._volatile_enabled = False
         self._reset_enabled = False
+
+    def power_down(self) -> None:
+        """Enter deep power-down, from which only AB wakes it."""
+        self._powered_down = True
+
+    def stay_in_mode(self) -> None:
+        """Be in a mode of another bus width, as a program left it: nothing is understood but the reset by 66 and 99."""
+        self._stuck_in_mode = True
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing reaches the chip at the moment, be it for the state that it is in."""
+        return self._powered_down or self._stuck_in_mode or super().is_silent
 
     @property
     def powered_down(self) -> bool:
@@ -71,10 +91,14 @@ class NorFlash(FlashArray):
 
         Source: from data sheet (Winbond W25Q32JV, instruction set tables); RDID: rom_reg.json flash_id_via_spi_regs.
         """
+        answer = self._transaction(opcode, address, data_out, read_len, now_ns)
+        return answer if self.answers is None else self.answers(opcode, answer)
+
+    def _transaction(self, opcode: int, address: int | None, data_out: bytes, read_len: int, now_ns: int | None) -> bytes:
         now = self.busy_until if now_ns is None else now_ns
         reset_enabled, self._reset_enabled = self._reset_enabled, False
         answer = b""
-        if self._powered_down and opcode != 0xAB:
+        if (self._powered_down and opcode != 0xAB) or (self._stuck_in_mode and opcode not in _RESET) or super().is_silent:
             return self._padded(answer, read_len)
         if now < self.busy_until and opcode not in _WHILE_BUSY:
             return self._padded(answer, read_len)
@@ -187,5 +211,6 @@ class NorFlash(FlashArray):
     def _forget(self) -> None:
         self._disable()
         self._powered_down = False
+        self._stuck_in_mode = False
         self._reset_enabled = False
         self.status.reload()

@@ -60,6 +60,8 @@ class RtcControl:
         self._note = note
         self._timer: Timer | None = None
         self._held = {RTC_WDT_CONFIG0: 0, RTC_WDT_CONFIG1: 0}
+        self.configured = False
+        """Whether a program has set the watchdog up, or off, since the last reset."""
         self._block.watch(RTC_OPTIONS0, self._options)
         self._block.watch(RTC_WDT_FEED, lambda _: self._feed())
         for address in self._held:
@@ -68,6 +70,7 @@ class RtcControl:
     def stop(self) -> None:
         """Forget what was set off: the chip is being reset."""
         self._held = dict.fromkeys(self._held, 0)
+        self.configured = False
         self._cancel()
 
     @property
@@ -85,6 +88,7 @@ class RtcControl:
                 self._block.poke(address, self._held[address])
                 return
             self._held[address] = word
+            self.configured = True
             self._feed()
 
         return changed

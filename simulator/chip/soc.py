@@ -12,6 +12,7 @@ from enum import IntEnum, unique
 from simulator.chip.assembly import assemble, board_registers
 from simulator.chip.config import ChipConfig
 from simulator.chip.flash_encryption import Readable, as_the_cpu_sees_it
+from simulator.chip.gate import Gate
 from simulator.chip.program import Dead, Program
 from simulator.chip.rtc_control import RtcControl
 from simulator.chip.uart import Uart
@@ -92,6 +93,13 @@ class Soc:
         """Where in flash the app that runs lies; ``None`` while none runs."""
         self.boots = 0
         """How many times the chip has started."""
+        self.gate: Gate | None = None
+        """Asked by the loaders before each command; ``None`` lets all pass."""
+        self.on_start: list[Callable[[], None]] = []
+        """Called each time the chip starts, before anything runs."""
+        self.keeps_straps: Callable[[], bool] | None = None
+        """Whether a start after EN was low keeps the strap value of the one before."""
+        self._doom: tuple[bytes, int | None] | None = None
 
     @property
     def boot_flash(self) -> Readable:
@@ -122,10 +130,25 @@ class Soc:
 
     def jump(self, program: Program) -> None:
         """Let `program` run from now on."""
+        if self._doom is not None:
+            (text, restart_ns), self._doom = self._doom, None
+            self.crash(text, restart_ns)
+            return
         self._life += 1
         self.app_offset = None
         self.program = program
         program.start()
+
+    def doom(self, text: bytes, restart_ns: int | None) -> None:
+        """Let the next program that is jumped to crash at once, see `crash`."""
+        self._doom = text, restart_ns
+
+    def crash(self, text: bytes, restart_ns: int | None) -> None:
+        """Print `text` as a panic handler does and stop; start anew `restart_ns` later unless that is ``None``."""
+        sent_ns = self.uart.send(text)
+        self.die("crashed")
+        if restart_ns is not None:
+            self.after(sent_ns - self.kernel.now + restart_ns, lambda: self.reset(ResetCause.RTCWDT_RTC_RESET))
 
     def die(self, why: str) -> None:
         """Stop executing, without a word."""
@@ -150,25 +173,29 @@ class Soc:
 
     def heard(self, chunk: Chunk) -> bytes:
         """Return what UART0 makes of `chunk` at its present rate."""
-        return as_received(chunk, self.uart.baud, self._noise)
+        return as_received(chunk, self.uart.line_baud, self._noise)
 
     def _stop(self) -> None:
         self._life += 1
         self.app_offset = None
         self.program = Dead()
+        self._doom = None
         self.uart.reset()
         self.rtc.stop()
 
     def _start(self, cause: ResetCause) -> None:
         self.boots += 1
         self.cause = cause
-        if cause in SYSTEM_RESETS:
+        by_enable = cause is ResetCause.POWERON_RESET
+        if cause in SYSTEM_RESETS and not (by_enable and self.keeps_straps is not None and self.keeps_straps()):
             self.strap = self._straps()
-        if cause is ResetCause.POWERON_RESET:
+        if by_enable:
             self.memory.clear()
         self.efuse.reset()
         self.registers.reset(board_registers(self.config, self.efuse, strap=self.strap))
         self.spi.reset()
         self.spi.attached = not self.config.needs_attach
         self.note("chip", f"reset {cause.name} strap 0x{self.strap:02x}")
+        for started in self.on_start:
+            started()
         self.jump(self._reset_vector(self))

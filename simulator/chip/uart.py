@@ -19,14 +19,21 @@ class Uart:
         transmit: Called with each chunk when it is handed to the transmitter.
     """
 
-    __slots__ = ("_free_ns", "_kernel", "_transmit", "baud")
+    __slots__ = ("_free_ns", "_kernel", "_transmit", "baud", "clock_error")
 
     def __init__(self, kernel: Kernel, transmit: Callable[[Chunk], None]) -> None:
         self._kernel = kernel
         self._transmit = transmit
         self._free_ns = 0
         self.baud = DEFAULT_BAUD
-        """Rate at which the chip sends and listens."""
+        """Rate at which the chip means to send and to listen."""
+        self.clock_error = 0.0
+        """How much faster its clock is than it should be: 0.02 is 2 %."""
+
+    @property
+    def line_baud(self) -> int:
+        """Rate at which the chip does send and listen."""
+        return round(self.baud * (1 + self.clock_error)) if self.clock_error else self.baud
 
     def send(self, data: bytes) -> int:
         """Put `data` behind what is still being sent.
@@ -35,7 +42,8 @@ class Uart:
             When its last bit will have left, in nanoseconds.
         """
         start = max(self._kernel.now, self._free_ns)
-        chunk = Chunk(data, start, byte_time(self.baud), self.baud)
+        baud = self.line_baud
+        chunk = Chunk(data, start, byte_time(baud), baud)
         self._free_ns = chunk.end_ns
         if data:
             self._transmit(chunk)

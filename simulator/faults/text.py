@@ -1,63 +1,36 @@
-"""The short text form of a fault: ``where:when(...):what(...)``, with ``:times=N`` and ``:permanent`` behind it where needed.
+"""The short text form of a fault: ``where:when(...):what(...)``, with options behind it where needed.
 
 Examples: ``h2d:nth_frame(MEM_DATA,3):corrupt(mask=0x01)``, ``d2h:always:drop:permanent``,
-``d2h:nth_frame(FLASH_DEFL_DATA,2):delay(3.5)``.
-Names and arguments are those of the classes in `simulator.faults.model`; `parse` and `format` are inverse to each other.
+``chip:after(nth_frame(SYNC,1),0.5):brownout``, ``d2h:always:noise(above=230400):heals=lower_baud(230400)``.
+Names and arguments are those of the classes in `simulator.faults.registry`; `parse` and `format` are inverse to each other.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from flashcore.errors import PlanError
-from flashcore.protocol.opcodes import Opcode
-from simulator.faults import model
-from simulator.faults.model import SHORT_PLACES, Action, Fault, Trigger, Where
+from simulator.faults import model, triggers
+from simulator.faults.arguments import Value, shown, value
+from simulator.faults.heals import Heals, Never
+from simulator.faults.model import SHORT_PLACES, Fault, Where
+from simulator.faults.nearest import nearest
+from simulator.faults.registry import ACTIONS, HEALS, TRIGGERS, places, suits
+from simulator.faults.triggers import ONCE, AfterTrigger, Trigger
 
 _CALL = re.compile(r"^([a-z_]+)(?:\((.*)\))?$", re.DOTALL)
-_Value = int | float | bytes | bool | None
 _T = TypeVar("_T")
 
-TRIGGERS: dict[str, type[Trigger]] = {
-    "always": model.Always,
-    "nth_frame": model.NthFrame,
-    "every": model.Every,
-    "chance": model.Chance,
-    "nth_byte": model.NthByte,
-    "after": model.After,
-}
-"""What may stand in the second place."""
+_SHORTHAND = {triggers.NthFrame: "any", triggers.FlashOp: "any"}
+"""Triggers that take one number alone, with what stands in front of it then."""
 
-ACTIONS: dict[str, type[Action]] = {
-    "drop": model.Drop,
-    "corrupt": model.Corrupt,
-    "insert": model.Insert,
-    "duplicate": model.Duplicate,
-    "delay": model.Delay,
-    "truncate": model.Truncate,
-    "stall": model.Stall,
-    "long_burst": model.LongBurst,
-}
-"""What may stand in the third place."""
+_NEVER: Heals = Never()
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "n": (1, 1 << 40),
-    "probability": (0, 1),
-    "mask": (1, 0xFF),
-    "seconds": (0, 1e6),
-    "keep": (0, 1 << 20),
-    "burst_ok": (0, 1 << 20),
-    "gap_ms": (0, 1e6),
-    "packet": (1, 4096),
-    "lose": (1, 4096),
-    "opcode": (0, 0xFF),
-    "at": (-(1 << 20), 1 << 20),
-}
-_FRACTIONS = ("probability", "seconds", "gap_ms")
-"""What need not be a whole number."""
+_DEEP = 4
+"""How many triggers may stand in one another."""
 
 
 def parse(text: str) -> Fault:
@@ -73,41 +46,39 @@ def parse(text: str) -> Fault:
             hint="write where:when:what, for example h2d:nth_frame(MEM_DATA,3):corrupt(mask=0x01)",
         )
     where, when, what, *options = (part.strip() for part in parts)
-    trigger = _build(when, TRIGGERS, "trigger", text)
-    times = 1 if isinstance(trigger, model.NthFrame | model.NthByte) else model.UNLIMITED
-    transient = True
+    trigger = _trigger(when, text)
+    times = 1 if isinstance(trigger, ONCE) else model.UNLIMITED
+    transient, heals = True, _NEVER
     for option in options:
-        key, _, value = option.partition("=")
-        if key == "times" and value.isdecimal():
-            times = int(value)
-        elif key in ("permanent", "transient") and not value:
+        key, _, given = option.partition("=")
+        if key == "times" and given.isdecimal():
+            times = int(given)
+        elif key in ("permanent", "transient") and not given:
             transient = key == "transient"
+        elif key == "heals":
+            heals = _build(given, HEALS, "rule", text)
         else:
-            raise PlanError(f"fault {text!r}: unknown option {option!r}", hint="options are times=N, permanent, transient")
-    return Fault(
-        where=_place(where, text),
-        when=trigger,
-        what=_build(what, ACTIONS, "action", text),
-        times=times,
-        transient=transient,
-        name=text,
-    )
+            raise PlanError(
+                f"fault {text!r}: unknown option {option!r}", hint="options are times=N, heals=RULE, permanent, transient"
+            )
+    place, action = _place(where, text), _build(what, ACTIONS, "action", text)
+    _check(place, trigger, type(action), what, text)
+    return Fault(where=place, when=trigger, what=action, times=times, heals=heals, transient=transient, name=text)
 
 
 def format(fault: Fault) -> str:  # noqa: A001 - the inverse of parse
     """Return the text form of `fault`."""
-    place = next((short for short, where in SHORT_PLACES.items() if where is fault.where), fault.where.value)
-    default_times = 1 if isinstance(fault.when, model.NthFrame | model.NthByte) else model.UNLIMITED
-    text = f"{place}:{_call(fault.when, TRIGGERS)}:{_call(fault.what, ACTIONS)}"
+    default_times = 1 if isinstance(fault.when, ONCE) else model.UNLIMITED
+    text = f"{_short(fault.where)}:{_trigger_text(fault.when)}:{_call(fault.what, ACTIONS)}"
     if fault.times != default_times:
         text += f":times={fault.times}"
+    if not isinstance(fault.heals, Never):
+        text += f":heals={_call(fault.heals, HEALS)}"
     return text if fault.transient else text + ":permanent"
 
 
-def nearest(name: str, known: list[str]) -> str:
-    """Return a sentence that names the closest of `known` to `name`, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(known)
+def _short(where: Where) -> str:
+    return next((short for short, place in SHORT_PLACES.items() if place is where), where.value)
 
 
 def _place(name: str, text: str) -> Where:
@@ -118,6 +89,16 @@ def _place(name: str, text: str) -> Where:
     except ValueError:
         known = [*SHORT_PLACES, *(where.value for where in Where)]
         raise PlanError(f"fault {text!r}: unknown place {name!r}", hint=nearest(name, known)) from None
+
+
+def _check(where: Where, trigger: Trigger, action: type[model.Action], what: str, text: str) -> None:
+    allowed = places(action)
+    if where not in allowed:
+        raise PlanError(
+            f"fault {text!r}: {what} cannot happen at {_short(where)}", hint="it can at " + ", ".join(map(_short, allowed))
+        )
+    if not suits(trigger, where):
+        raise PlanError(f"fault {text!r}: {_trigger_text(trigger)} means nothing at {_short(where)}")
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -132,74 +113,57 @@ def _split(text: str, separator: str) -> list[str]:
     return parts
 
 
-def _build(text: str, known: dict[str, type[_T]], kind: str, whole: str) -> _T:
+def _trigger(text: str, whole: str, depth: int = 0) -> Trigger:
+    found = _CALL.match(text)
+    arguments = [part.strip() for part in _split(found[2] or "", ",")] if found else []
+    if found and found[1] == "after" and len(arguments) == 2:
+        if depth >= _DEEP:
+            raise PlanError(f"fault {whole!r}: more than {_DEEP} triggers stand in one another")
+        inner = arguments[0].removeprefix("trigger=")
+        seconds = value("seconds", arguments[1].removeprefix("seconds="), whole)
+        assert isinstance(seconds, int | float), "seconds are a number"
+        return AfterTrigger(_trigger(inner, whole, depth + 1), seconds)
+    return _build(text, TRIGGERS, "trigger", whole)
+
+
+def _build(text: str, known: Mapping[str, type[_T]], kind: str, whole: str) -> _T:
     found = _CALL.match(text)
     name = found[1] if found else text
     if not found or name not in known:
         raise PlanError(f"fault {whole!r}: unknown {kind} {name!r}", hint=nearest(name, list(known)))
-    cls = known[name]
-    fields = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    values: dict[str, _Value] = {}
+    cls: Any = known[name]
+    fields = [field.name for field in dataclasses.fields(cls)]
+    values: dict[str, Value] = {}
     arguments = [part.strip() for part in _split(found[2] or "", ",") if part.strip()]
-    if cls is model.NthFrame and len(arguments) == 1:
-        arguments.insert(0, "any")
+    if cls in _SHORTHAND and len(arguments) == 1:
+        arguments.insert(0, _SHORTHAND[cls])
     for position, argument in enumerate(arguments):
-        key, equals, value = argument.partition("=")
+        key, equals, given = argument.partition("=")
         if not equals:
-            key, value = (fields[position] if position < len(fields) else ""), argument
+            key, given = (fields[position] if position < len(fields) else ""), argument
         if key not in fields:
             raise PlanError(
                 f"fault {whole!r}: {name} takes no argument {argument!r}", hint="it takes " + (", ".join(fields) or "none")
             )
-        values[key] = _value(key, value.strip(), whole)
+        values[key] = value(key, given.strip(), whole)
     try:
-        return cls(**values)
+        result: _T = cls(**values)
     except TypeError:
         raise PlanError(f"fault {whole!r}: {name} needs {', '.join(fields)}") from None
+    return result
 
 
-def _value(key: str, text: str, whole: str) -> _Value:
-    if key == "data":
-        try:
-            return bytes.fromhex(text)
-        except ValueError:
-            raise PlanError(f"fault {whole!r}: data must be hexadecimal, not {text!r}") from None
-    if key == "delimiter":
-        return text.lower() in ("true", "1", "yes")
-    if key == "opcode" and text.upper() in Opcode.__members__:
-        return int(Opcode[text.upper()])
-    if key == "opcode" and text == "any":
-        return None
-    try:
-        number: int | float = int(text, 0)
-    except ValueError:
-        try:
-            number = float(text)
-        except ValueError:
-            hint = nearest(text.upper(), list(Opcode.__members__)) if key == "opcode" else ""
-            raise PlanError(f"fault {whole!r}: {key} must be a number, not {text!r}", hint=hint) from None
-    if isinstance(number, float) and key not in _FRACTIONS:
-        raise PlanError(f"fault {whole!r}: {key} must be a whole number, not {text!r}")
-    low, high = _RANGES.get(key, (float("-inf"), float("inf")))
-    if not low <= number <= high:
-        raise PlanError(f"fault {whole!r}: {key} must lie between {low:g} and {high:g}, not {text}")
-    return number
+def _trigger_text(trigger: Trigger) -> str:
+    if isinstance(trigger, AfterTrigger):
+        return f"after({_trigger_text(trigger.trigger)},{shown('seconds', trigger.seconds)})"
+    return _call(trigger, TRIGGERS)
 
 
-def _call(value: Trigger | Action, known: dict[str, type[_T]]) -> str:
-    name = next(name for name, cls in known.items() if cls is type(value))
-    arguments = []
-    for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
-        if field.default is not dataclasses.MISSING and item == field.default:
-            continue
-        if isinstance(item, bytes):
-            shown = item.hex()
-        elif field.name == "opcode":
-            shown = "any" if item is None else Opcode(item).name if item in set(Opcode) else f"0x{item:02x}"
-        elif field.name == "mask":
-            shown = f"0x{item:02x}"
-        else:
-            shown = str(item)
-        arguments.append(f"{field.name}={shown}")
+def _call(item: Any, known: Mapping[str, type[Any]]) -> str:
+    name = next(name for name, cls in known.items() if cls is type(item))
+    arguments = [
+        f"{field.name}={shown(field.name, getattr(item, field.name))}"
+        for field in dataclasses.fields(item)
+        if field.default is dataclasses.MISSING or getattr(item, field.name) != field.default
+    ]
     return f"{name}({','.join(arguments)})" if arguments else name

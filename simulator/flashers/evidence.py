@@ -153,14 +153,14 @@ class Watch:
         return board.soc.app_offset is not None
 
     def _rescue(self) -> bool | None:
-        taps = self.world.device.adapter.taps
-        mine = {id(active) for fault in self.world.planned for active in fault.active}
-        for place in (taps.host_to_bridge, taps.bridge_to_chip, taps.chip_to_bridge, taps.bridge_to_host):
-            place[:] = [tap for tap in place if id(tap) not in mine]
+        for fault in self.world.planned:
+            fault.heal()
         self._allow(RESCUE_S)
         if _can_flash(self.world, self.task.job):
             return True
-        fresh = replace(self.task.scenario, faults=(), keep_events=False).build()
+        fresh = replace(self.task.scenario, keep_events=False).build()
+        for fault in fresh.planned:
+            fault.heal()
         return False if _can_flash(fresh, self.task.job) else None
 
     def _allow(self, seconds: float) -> None:

@@ -9,7 +9,7 @@ from flashcore.image import Region
 from flashcore.loader import Before, Options
 from flashcore.loader.progress import BlockDone, Recovery, Verified
 from simulator.board.board import Board
-from simulator.chip.flash_array import FlashEffect, FlashOperation
+from simulator.chip.flash_effect import FlashEffect, FlashOperation
 from tests.model.loader_world import OFFSET, ROM_ONLY, Bench, bench, firmware
 from tests.model.test_loader_stub import stub, with_stub
 

@@ -37,8 +37,9 @@ HOST = below(
     "flashcore.image",
 )
 KERNEL = below("simulator.clock", "simulator.kernel", "simulator.rng", "simulator.wire")
-BOARD = HOST | KERNEL | below("simulator.chip", "simulator.board", "simulator.faults")
-DESK = BOARD | below("simulator.links.virtual", "simulator.host")
+BOARD = HOST | KERNEL | below("simulator.chip", "simulator.board")
+FAULTS = BOARD | below("simulator.faults")
+DESK = FAULTS | below("simulator.links.virtual", "simulator.host")
 LINKS = DESK | below("simulator.record", "simulator.scenario", "simulator.links", "simulator.proxy")
 RUNS = LINKS | below("simulator.preload")
 REPORTS = RUNS | below("simulator.flashers", "simulator.campaign", "simulator.scorecard", "simulator.testing")
@@ -65,12 +66,13 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.rng": HOST | KERNEL,
     "simulator.wire": HOST | KERNEL,
     "simulator.chip": HOST | KERNEL,
-    "simulator.faults": KERNEL | below("flashcore.errors", "flashcore.protocol"),
+    "simulator.faults": KERNEL | below("flashcore.errors", "flashcore.protocol", "simulator.chip", "simulator.board"),
     "simulator.board": BOARD,
-    "simulator.record": BOARD,
+    "simulator.record": FAULTS,
     "simulator.links.virtual": BOARD,
     "simulator.host": DESK,
-    "simulator.scenario": DESK | below("simulator.record"),
+    "simulator.outset": FAULTS,
+    "simulator.scenario": DESK | below("simulator.record", "simulator.outset"),
     "simulator.links": LINKS,
     "simulator.proxy": LINKS,
     "simulator.testing": RUNS | below("simulator.flashers"),

@@ -19,7 +19,7 @@ from flashcore.cli.arguments import parse_pairs
 from flashcore.errors import ExitCode, FlashcoreError
 from flashcore.loader import progress
 from simulator.cli.main import espsim
-from simulator.faults.text import ACTIONS, TRIGGERS
+from simulator.faults.registry import ACTIONS, TRIGGERS
 from simulator.scenario import Scenario
 from tests import oracle
 from tests.conformance import deviations, test_stubs

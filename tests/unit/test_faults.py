@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,65 +15,101 @@ from flashcore.protocol import commands
 from flashcore.protocol.opcodes import Opcode
 from flashcore.protocol.packet import data_request
 from flashcore.protocol.slip import encode
-from simulator.faults import model, presets
+from simulator.board.adapter import SerialAdapter
+from simulator.board.bridge import BRIDGES
+from simulator.faults import presets, triggers
+from simulator.faults.actions_flow import SOURCES
+from simulator.faults.bench import Bench
 from simulator.faults.frames import FrameFollower
-from simulator.faults.model import Fault, Where
-from simulator.faults.plan import ActiveFault, install
+from simulator.faults.model import Fault
+from simulator.faults.plan import install
 from simulator.faults.presets.preset import parse_preset
+from simulator.faults.registry import ACTIONS, HEALS, TRIGGERS, places, suits
+from simulator.faults.stream import StreamFault
 from simulator.faults.text import format as text_of
 from simulator.faults.text import parse
+from simulator.faults.triggers import FLASH_KINDS
+from simulator.kernel import Kernel
 from simulator.rng import Rng
-from simulator.wire import Chunk, Taps
+from simulator.wire import Chunk
 
 BLOCKS = [encode(data_request(Opcode.MEM_DATA, bytes([n]) * 20, n).pack()) for n in range(4)]
 
 
-def active(text: str, seed: int = 0) -> ActiveFault:
-    return install(Taps(), [parse(text)], Rng(seed), lambda text: None)[0]
+def active(text: str, seed: int = 0) -> StreamFault:
+    kernel, rng = Kernel(), Rng(seed)
+    adapter = SerialAdapter(BRIDGES["ideal"], kernel, rng, lambda kind, content: None)
+    (found,) = install(Bench(kernel=kernel, adapter=adapter), [parse(text)], rng)
+    assert isinstance(found, StreamFault)
+    return found
 
 
-def passed(fault: ActiveFault, *writes: bytes, gap_ns: int = 1_000_000) -> list[bytes]:
+def passed(fault: StreamFault, *writes: bytes, gap_ns: int = 1_000_000) -> list[bytes]:
     return [
         b"".join(chunk.data for chunk in fault(Chunk(data, index * gap_ns, 0, 115200))) for index, data in enumerate(writes)
     ]
 
 
-triggers = st.one_of(
-    st.just(model.Always()),
-    st.builds(model.NthFrame, st.one_of(st.none(), st.integers(0, 255)), st.integers(1, 1000)),
-    st.builds(model.Every, st.integers(1, 1000)),
-    st.builds(model.Chance, st.floats(0, 1)),
-    st.builds(model.NthByte, st.integers(1, 10**6)),
-    st.builds(model.After, st.floats(0, 1000)),
-)
-actions = st.one_of(
-    st.just(model.Drop()),
-    st.builds(model.Corrupt, st.integers(1, 255), st.one_of(st.none(), st.integers(-100, 100))),
-    st.builds(model.Insert, st.binary(min_size=1, max_size=20)),
-    st.just(model.Duplicate()),
-    st.builds(model.Delay, st.floats(0, 100)),
-    st.builds(model.Truncate, st.integers(0, 1000), st.booleans()),
-    st.just(model.Stall()),
-    st.builds(
-        model.LongBurst, st.integers(0, 9999), st.floats(0, 100), st.floats(0, 1), st.integers(1, 4096), st.integers(1, 64)
-    ),
-)
+ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
+    "data": st.binary(max_size=20),
+    "opcode": st.one_of(st.none(), st.integers(0, 255)),
+    "at": st.one_of(st.none(), st.integers(-100, 100)),
+    "kind": st.sampled_from(FLASH_KINDS),
+    "line": st.sampled_from(("dtr", "rts")),
+    "source": st.sampled_from(sorted(SOURCES)),
+    "name": st.from_regex(r"[A-Za-z0-9_./-]{0,12}", fullmatch=True),
+    "percent": st.floats(-10, 10),
+    "back": st.floats(-1, 100),
+    "probability": st.floats(0, 1),
+    "mask": st.integers(1, 255),
+    "code": st.integers(0, 255),
+    "id": st.integers(0, 0xFFFFFF),
+    "offset": st.integers(0, 0xFFFFFF),
+    "factor": st.floats(1, 1000),
+    "period": st.floats(0.001, 100),
+    "charge": st.floats(0.001, 100),
+}
+"""Arguments that are not just any small number of their type."""
+
+BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
+    "int": st.integers(1, 4096),
+    "float": st.floats(0, 100),
+    "bool": st.booleans(),
+}
 
 
-@given(
-    st.builds(
-        Fault, where=st.sampled_from(Where), when=triggers, what=actions, times=st.integers(0, 9), transient=st.booleans()
+def values_of(cls: type[Any]) -> st.SearchStrategy[Any]:
+    fields = dataclasses.fields(cls)
+    return st.builds(
+        cls, **{field.name: ARGUMENTS[field.name] if field.name in ARGUMENTS else BY_TYPE[str(field.type)] for field in fields}
     )
+
+
+plain_triggers = st.sampled_from(sorted(TRIGGERS)).flatmap(lambda name: values_of(TRIGGERS[name]))
+any_trigger = st.recursive(
+    plain_triggers, lambda inner: st.builds(triggers.AfterTrigger, inner, st.floats(0, 100)), max_leaves=3
 )
+any_action = st.sampled_from(sorted(ACTIONS)).flatmap(lambda name: values_of(ACTIONS[name]))
+any_heals = st.sampled_from(sorted(HEALS)).flatmap(lambda name: values_of(HEALS[name]))
+
+
+@st.composite
+def any_fault(draw: st.DrawFn) -> Fault:
+    what = draw(any_action)
+    where = draw(st.sampled_from(places(type(what))))
+    return Fault(
+        where=where,
+        when=draw(any_trigger.filter(lambda trigger: suits(trigger, where))),
+        what=what,
+        times=draw(st.integers(0, 9)),
+        heals=draw(any_heals),
+        transient=draw(st.booleans()),
+    )
+
+
+@given(any_fault())
 def test_text_form_and_value_are_inverse(fault: Fault) -> None:
-    again = parse(text_of(fault))
-    assert (again.where, again.when, again.what, again.times, again.transient) == (
-        fault.where,
-        fault.when,
-        fault.what,
-        fault.times,
-        fault.transient,
-    )
+    assert dataclasses.replace(parse(text_of(fault)), name="") == fault
 
 
 @pytest.mark.parametrize(
@@ -91,6 +129,13 @@ def test_text_form_and_value_are_inverse(fault: Fault) -> None:
         ("h2d:always:insert(data=xyz)", "hexadecimal"),
         ("h2d:always:delay", "needs seconds"),
         ("h2d:always:drop:often", "unknown option 'often'"),
+        ("h2d:always:drop:heals=luck", "unknown rule 'luck'"),
+        ("lines:always:drop", "drop cannot happen at lines"),
+        ("flash:nth_byte(3):ignore", "nth_byte(n=3) means nothing at flash"),
+        ("h2d:after(nth_frame(SYNC,1),x):drop", "seconds must be a number"),
+        ("h2d:after(after(after(after(after(after(at(1),1),1),1),1),1),1):drop", "more than 4 triggers"),
+        ("flash:flash_op(wipe,1):ignore", "unknown kind 'wipe'"),
+        ("usb:always:disconnect(name=COM 3)", "letters, digits"),
     ],
 )
 def test_what_is_wrong_with_a_text_is_said(text: str, says: str) -> None:
@@ -108,7 +153,7 @@ def test_any_text_at_all_gives_a_fault_or_one_error(text: str) -> None:
 
 
 def test_nth_frame_with_one_number_counts_all_frames_however_many() -> None:
-    assert parse("h2d:nth_frame(364):drop").when == model.NthFrame(None, 364)
+    assert parse("h2d:nth_frame(364):drop").when == triggers.NthFrame(None, 364)
 
 
 def test_nth_frame_counts_frames_of_its_command_only() -> None:
@@ -267,7 +312,8 @@ PIECES = (bytes.fromhex("c0011312000000000000"), bytes(range(1, 17)), bytes.from
 )
 def test_a_frame_in_several_pieces_is_one_frame(what: str, arrives: bytes) -> None:
     fault = active(f"d2h:nth_frame(any,1):{what}")
-    sent, start = [], 0
+    sent: list[Chunk] = []
+    start = 0
     for piece in PIECES:
         sent += fault(Chunk(piece, start, 10, 115200))
         start += 10 * len(piece)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from flashcore.protocol.opcodes import Opcode, RomStatus
 from flashcore.protocol.slip import encode
 from simulator.chip.autobaud import Autobaud
+from simulator.chip.gate import UNHARMED
 from simulator.chip.memory import BusFault
 from simulator.chip.registers import UART_CLKDIV, uart_divider
 from simulator.chip.rom import deflated, flash, mem, registers
@@ -135,8 +136,9 @@ class RomLoader:
             return None
         self._autobaud = None
         soc = self._soc
-        soc.uart.baud = chunk.baud
-        soc.registers.poke(UART_CLKDIV, uart_divider(soc.config.crystal_mhz * 1_000_000, max(chunk.baud, 1)))
+        clock = 1 + soc.uart.clock_error
+        soc.uart.baud = round(chunk.baud / clock)
+        soc.registers.poke(UART_CLKDIV, uart_divider(round(soc.config.crystal_mhz * 1_000_000 * clock), max(chunk.baud, 1)))
         registers.follow_divider(soc)
         soc.note("rom", f"baud rate {chunk.baud} measured")
         return chunk.split(used)[1]
@@ -206,19 +208,31 @@ class RomLoader:
                 return 0
             self._connected = True
             self._soc.note("rom", "connected")
+        gate = self._soc.gate
+        effect = UNHARMED if gate is None or direction else gate(opcode)
+        if effect.silent:
+            return 0
+        self._busy = True
+        if effect.crash is not None:
+            if opcode != Opcode.MEM_END:
+                self._soc.crash(effect.crash, effect.restart_ns)
+                return 0
+            self._soc.doom(effect.crash, effect.restart_ns)
         state.data_length = 0
         state.afterwards = None
-        command = None if direction else COMMANDS.get(opcode)
-        work_ns = self._soc.config.times.command
+        command = None if direction or effect.unknown else COMMANDS.get(opcode)
+        work_ns = self._soc.config.times.command + effect.late_ns
         if command is None:
             state.refuse(RomStatus.MALFORMED)
-        else:
-            state.opcode = opcode
-            try:
-                work_ns += command(state)
-            except BusFault as fault:
-                self._soc.die(str(fault))
-        self._busy = True
+            return work_ns
+        state.opcode = opcode
+        if effect.status is not None:
+            state.failed, state.code = 1, effect.status
+            return work_ns
+        try:
+            work_ns += command(state)
+        except BusFault as fault:
+            self._soc.die(str(fault))
         return work_ns
 
     def _answer(self) -> None:

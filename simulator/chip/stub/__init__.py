@@ -3,6 +3,6 @@
 from simulator.chip.stub.catalogue import KNOWN_STUBS, Generation, KnownStub
 from simulator.chip.stub.legacy import LegacyStub
 from simulator.chip.stub.modern import ModernStub
-from simulator.chip.stub.recognise import program_at
+from simulator.chip.stub.recognise import left_running, program_at
 
-__all__ = ["KNOWN_STUBS", "Generation", "KnownStub", "LegacyStub", "ModernStub", "program_at"]
+__all__ = ["KNOWN_STUBS", "Generation", "KnownStub", "LegacyStub", "ModernStub", "left_running", "program_at"]

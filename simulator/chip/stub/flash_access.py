@@ -138,4 +138,9 @@ class FlashAccess:
         tail = (len(data) - first) % PAGE
         if tail % 4:
             return StubStatus.SPI_FAILED, self.program(offset, data[: len(data) - tail], at)
-        return 0, self.program(offset, data, at)
+        done = self.program(offset, data, at)
+        return (StubStatus.SPI_FAILED if self.take_failure() else 0), done
+
+    def take_failure(self) -> bool:
+        """Return whether an operation failed since this was last asked."""
+        return self._flash.take_failure()

@@ -9,9 +9,10 @@ Source: oracle facts 62 to 69; stub_e3.json, stub_e4_1.json, stub_e5_1.json.
 
 from __future__ import annotations
 
-from flashcore.protocol.opcodes import Opcode
+from flashcore.protocol.opcodes import Opcode, StubStatus
 from flashcore.protocol.packet import HEADER
 from flashcore.protocol.slip import END, ESC, ESC_END, ESC_ESC
+from simulator.chip.gate import UNHARMED
 from simulator.chip.memory import BusFault
 from simulator.chip.registers import UART0, UART_CLKDIV
 from simulator.chip.soc import Soc
@@ -73,6 +74,23 @@ class LegacyStub:
         buffer = self._newest
         self._newest = None
         assert buffer is not None, "taken only when something has come"
+        gate = self._soc.gate
+        effect = UNHARMED if gate is None else gate(buffer[1])
+        if effect.silent:
+            self._idle()
+        elif effect.crash is not None and buffer[1] != Opcode.MEM_END:
+            self._soc.crash(effect.crash, effect.restart_ns)
+        else:
+            if effect.crash is not None:
+                self._soc.doom(effect.crash, effect.restart_ns)
+            refusal = StubStatus.NOT_IMPLEMENTED if effect.unknown else effect.status
+            if effect.late_ns:
+                self._soc.after(effect.late_ns, lambda: self._carry_out(buffer, refusal))
+            else:
+                self._carry_out(buffer, refusal)
+
+    def _carry_out(self, buffer: bytearray, refusal: int | None) -> None:
+        """Do what the frame asks for and answer, or answer with `refusal` only."""
         _, opcode, length, checksum = HEADER.unpack_from(buffer)
         try:
             value = self._commands.register_value(opcode, length, buffer)
@@ -89,7 +107,7 @@ class LegacyStub:
             self._soc.die("stub returned to the ROM")
             return
         try:
-            job = self._commands.run(opcode, length, checksum, buffer)
+            job = self._commands.run(opcode, length, checksum, buffer) if refusal is None else Job(refusal)
         except BusFault as fault:
             self._soc.uart.send(start)
             crash(self._soc, fault, pc=self._version.store_fault_pc)

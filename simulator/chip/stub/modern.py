@@ -8,11 +8,13 @@ Source: oracle facts 70 to 80; stub_e5_2.json.
 
 from __future__ import annotations
 
+from flashcore.protocol.opcodes import Opcode, StubStatus
+from simulator.chip.gate import UNHARMED, CommandEffect
 from simulator.chip.memory import BusFault
 from simulator.chip.registers import UART0, UART_CLKDIV
 from simulator.chip.soc import Soc
 from simulator.chip.stub import divider
-from simulator.chip.stub.answers import OHAI
+from simulator.chip.stub.answers import OHAI, answer
 from simulator.chip.stub.catalogue import KnownStub
 from simulator.chip.stub.crash import crash
 from simulator.chip.stub.modern_commands import Job, ModernCommands
@@ -87,8 +89,29 @@ class ModernStub:
             reader.acknowledge(frame)
             return
         self._busy = True
+        gate = self._soc.gate
+        if gate is None or len(frame) < 2:
+            self._carry_out(frame, None)
+        else:
+            self._tampered(frame, gate(frame[1]))
+
+    def _tampered(self, frame: bytes, effect: CommandEffect) -> None:
+        if effect is UNHARMED:
+            self._carry_out(frame, None)
+        elif effect.silent:
+            self._idle()
+        elif effect.crash is not None and frame[1] != Opcode.MEM_END:
+            self._soc.crash(effect.crash, effect.restart_ns)
+        else:
+            if effect.crash is not None:
+                self._soc.doom(effect.crash, effect.restart_ns)
+            refusal = StubStatus.BAD_COMMAND if effect.unknown else effect.status
+            self._soc.after(effect.late_ns, lambda: self._carry_out(frame, refusal))
+
+    def _carry_out(self, frame: bytes, refusal: int | None) -> None:
+        """Do what the frame asks for and answer, or answer with `refusal` only."""
         try:
-            job = self._commands.run(frame)
+            job = self._commands.run(frame) if refusal is None else Job(answer(frame[1], refusal))
         except BusFault as fault:
             # A partial mask makes WRITE_REG load first, so the kind of access does not tell the command.
             crash(self._soc, fault, pc=_LOAD_FAULT_PC if frame[1] == 0x0A else _STORE_FAULT_PC)

@@ -37,6 +37,11 @@ def program_at(soc: Soc, entry: int) -> Program | None:
     return DamagedStub(soc, entry)
 
 
+def left_running(soc: Soc) -> Program:
+    """Return the stub that a session of today's flasher would have left in RAM."""
+    return _program(soc, next(known for known in KNOWN_STUBS if known.generation is Generation.MODERN))
+
+
 def _lies_in(memory: Memory, segment: Segment) -> bool:
     try:
         content = memory.dump(segment.address, segment.length)

@@ -224,6 +224,8 @@ class ModernWriter(Writer):
             at = self._flash.program(self._offset, sealed, at)
         else:
             self.error = StubStatus.SPI_FAILED
+        if self._flash.take_failure():
+            self.error = StubStatus.SPI_FAILED
         self._advance(len(data))
         return at
 

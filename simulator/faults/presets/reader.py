@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 
 from flashcore.errors import PlanError
+from simulator.faults.nearest import nearest
 from simulator.faults.presets.preset import FaultPreset, parse_preset
 from simulator.faults.presets.tables import plain
-from simulator.faults.text import nearest
 
 
 @cache

@@ -1,35 +1,114 @@
-"""What faults do to a stream: one function each, from a chunk to the chunks that go on."""
+"""What faults do to the bytes of a frame: from a chunk to the chunks that go on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import assert_never
 
-from simulator.faults import model
 from simulator.kernel import MS, S
 from simulator.rng import Dice
 from simulator.wire import DELIMITER, Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The bytes are lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """One byte changes.
+
+    Args:
+        mask: Bits that flip.
+        at: Which byte of the frame as sent, delimiters counted; negative counts from the end; ``None`` lets the dice choose.
+    """
+
+    mask: int = 0x01
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Foreign bytes come first."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The bytes come twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """The bytes come later by this many seconds; what is behind them waits its turn."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Only the first bytes arrive, and the closing delimiter if `delimiter`.
+
+    Args:
+        keep: How many bytes arrive.
+        delimiter: Whether the delimiter arrives all the same.
+    """
+
+    keep: int
+    delimiter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Nothing passes any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongBurst:
+    """Long writes lose bytes: what some drivers do to them.
+
+    Args:
+        burst_ok: Bytes since the last pause that pass unharmed.
+        gap_ms: Silence that counts as a pause, in milliseconds.
+        probability: Chance of damage for each USB packet behind that.
+        packet: Bytes of a USB packet.
+        lose: Most bytes lost from a damaged packet.
+        swap: Whether a damaged packet changes places with the next instead, which no checksum by XOR can see.
+    """
+
+    burst_ok: int = 1024
+    gap_ms: float = 5.0
+    probability: float = 0.1
+    packet: int = 64
+    lose: int = 8
+    swap: bool = False
+
+
+StreamAction = Drop | Corrupt | Insert | Duplicate | Delay | Truncate | Stall | LongBurst
 
 Effect = Callable[[Chunk], list[Chunk]]
 """Carries out an action on bytes that were hit."""
 
 
-def effect(action: model.Action, dice: Dice) -> Effect:
+def stream_effect(action: StreamAction, dice: Dice) -> Effect:
     """Return the function that carries out `action`, drawing from `dice`."""
     match action:
-        case model.Drop() | model.Stall():
+        case Drop() | Stall():
             return lambda chunk: []
-        case model.Corrupt(mask, at):
+        case Corrupt(mask, at):
             return lambda chunk: [corrupt(chunk, mask, _position(chunk, mask, at, dice))]
-        case model.Insert(data):
+        case Insert(data):
             return lambda chunk: [chunk.with_data(data), chunk.delayed(len(data) * chunk.byte_ns)]
-        case model.Duplicate():
+        case Duplicate():
             return lambda chunk: [chunk, chunk.delayed(len(chunk.data) * chunk.byte_ns)]
-        case model.Delay(seconds):
+        case Delay(seconds):
             return lambda chunk: [chunk.delayed(round(seconds * S))]
-        case model.Truncate(keep, delimiter):
+        case Truncate(keep, delimiter):
             return lambda chunk: [truncate(chunk, keep, delimiter)]
-        case model.LongBurst():
+        case LongBurst():
             return _LongBurst(action, dice)
         case _:
             assert_never(action)
@@ -71,7 +150,7 @@ def _position(chunk: Chunk, mask: int, at: int | None, dice: Dice) -> int:
 class _LongBurst:
     """Count the bytes since the last pause, and damage the USB packets behind the limit."""
 
-    def __init__(self, settings: model.LongBurst, dice: Dice) -> None:
+    def __init__(self, settings: LongBurst, dice: Dice) -> None:
         self._settings = settings
         self._dice = dice
         self._sent = 0
@@ -86,13 +165,16 @@ class _LongBurst:
         self._sent += len(chunk.data)
         if len(chunk.data) <= safe:
             return [chunk]
-        kept = [chunk.data[:safe]]
-        for start in range(safe, len(chunk.data), settings.packet):
-            packet = chunk.data[start : start + settings.packet]
-            if self._dice.chance(settings.probability):
-                packet = self._damage(packet)
-            kept.append(packet)
-        return [chunk.with_data(b"".join(kept))]
+        packets = [chunk.data[start : start + settings.packet] for start in range(safe, len(chunk.data), settings.packet)]
+        for number in range(len(packets)):
+            if not self._dice.chance(settings.probability):
+                continue
+            if not settings.swap:
+                packets[number] = self._damage(packets[number])
+            elif number + 2 < len(packets):
+                # The last one ends the frame: what is behind the delimiter would be another frame.
+                packets[number], packets[number + 1] = packets[number + 1], packets[number]
+        return [chunk.with_data(chunk.data[:safe] + b"".join(packets))]
 
     def _damage(self, packet: bytes) -> bytes:
         lost = self._dice.between(1, min(self._settings.lose, len(packet)))
