@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from flashcore.errors import FlashcoreError, ScenarioError
-from simulator.faults.text import nearest
+from simulator.faults.nearest import nearest
 from simulator.scenario import Scenario
 
 VIRTUAL = "virtual"
