@@ -25,7 +25,7 @@ from flashcore.errors import (
 from flashcore.image import Region
 from flashcore.loader import reset, watchdog
 from flashcore.loader.connect import After
-from flashcore.loader.options import ROM_BAUDRATE
+from flashcore.loader.policy import ROM_BAUDRATE
 from flashcore.loader.progress import Closed
 from flashcore.loader.target import Target
 from flashcore.port import LineSupport, ns

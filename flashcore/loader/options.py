@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 
 from flashcore.chips import ChipSpec
 from flashcore.loader.connect import After, Before, BeforeReset
-from flashcore.loader.policy import DEFAULT_POLICY, Policy
+from flashcore.loader.policy import DEFAULT_POLICY, ROM_BAUDRATE, Policy
 from flashcore.loader.stub_image import StubImage
-
-ROM_BAUDRATE = 115200
-"""Rate at which a chip is met after a reset; the ROM adapts to others, its banner does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

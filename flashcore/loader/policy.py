@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEGABYTE = 1_000_000
+ROM_BAUDRATE = 115200
+"""Rate at which a chip is met after a reset; the ROM adapts to others, its banner does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,14 @@ class Policy:
     slow_lines_s: float = 0.08
     """A change of the lines that takes so long, or after which the chip's first word comes so late, is slow: a network or a
     virtual machine is in between. Source: catalogue row 39 (20 to 200 ms); a chip speaks after 10 ms on its own."""
+    baud_ladder: tuple[int, ...] = (115200, 230400, 460800, 921600)
+    """Rates to fall back to, in turn, where a higher one does not work. Source: catalogue row 6."""
+    baud_settle_s: float = 0.05
+    """From the change of rate until anything is sent. Source: docs/sources.md, Time-outs (esptool: 0.05)."""
+    baud_probes: int = 20
+    """Commands that must be answered correctly at a new rate. Source: catalogue row 6."""
+    baud_answer_s: float = 0.3
+    """Answer to each of them: a USB bridge and a hub take tens of milliseconds."""
     resync_s: tuple[float, ...] = (0.1, 0.5, 0.5, 0.5, 2.0)
     """Answer to each SYNC after something went wrong in a session."""
     ask_tries: int = 3

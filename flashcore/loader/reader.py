@@ -11,12 +11,14 @@ import hashlib
 from collections.abc import Iterator
 
 from flashcore.errors import ChipResetError, FlashcoreError, TransferError
+from flashcore.loader.policy import ROM_BAUDRATE
 from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted
 from flashcore.loader.stub import StubLoader
 from flashcore.loader.target import RECOVERABLE, Target
 from flashcore.port import NS_PER_S
 
 _SMALL_CHUNK = 0x1000
+_RELIEVE_AT = 2
 
 
 def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
@@ -50,6 +52,8 @@ def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
                 session.drain()
                 target.loader.stop_reading(length)
             target.recover(failure)
+            if failures >= _RELIEVE_AT and session.port.baudrate > ROM_BAUDRATE:
+                target.relieve()
             continue
         failures = 0
         done += length

@@ -13,7 +13,7 @@ from flashcore.chips import MAGIC_REGISTER
 from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError, PortLostError
 from flashcore.host import ReturningPort
 from flashcore.loader.link import LinkProfile
-from flashcore.loader.policy import DEFAULT_POLICY, Policy
+from flashcore.loader.policy import DEFAULT_POLICY, ROM_BAUDRATE, Policy
 from flashcore.loader.progress import Finding, OnEvent, ignore
 from flashcore.port import NS_PER_S, Port, ns
 from flashcore.protocol import boot_log, commands
@@ -306,8 +306,11 @@ class Session:
             )
 
     def damaged(self, length: int) -> None:
-        """Note that a frame of `length` wire bytes arrived broken; too many of them, and the link is paced from now on."""
-        if self.link.note_damage(length) >= self.policy.damage_limit:
+        """Note that a frame of `length` wire bytes arrived broken; too many of them, and the link is paced from now on.
+
+        Above the usual rate the rate is the more likely cause, and is lowered first by who can do that.
+        """
+        if self.link.note_damage(length) >= self.policy.damage_limit and self.port.baudrate <= ROM_BAUDRATE:
             self.pace()
 
     def pace(self) -> None:

@@ -24,12 +24,13 @@ from flashcore.errors import (
     RemoteProtocolError,
     TransferError,
 )
-from flashcore.loader import flash_chip, stub, stub_image, watchdog
+from flashcore.loader import baud, flash_chip, stub, stub_image, watchdog
 from flashcore.loader.base import Loader
 from flashcore.loader.bond import Bond, is_about_port
 from flashcore.loader.connect import Before, Connection, connect
 from flashcore.loader.identify import identify
-from flashcore.loader.options import ROM_BAUDRATE, Options
+from flashcore.loader.options import Options
+from flashcore.loader.policy import ROM_BAUDRATE
 from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, StubRunning, ignore
 from flashcore.loader.reset import Sequence
 from flashcore.loader.rom import RomLoader
@@ -71,7 +72,9 @@ class Target:
         """The reset sequence that worked last."""
         self._bond = Bond(self.session)
         self._stub_allowed = options.use_stub
-        self._baud_allowed = True
+        self._rate = options.baudrate
+        self._too_fast: tuple[int, str] | None = None
+        """The first rate that did not work, and why."""
 
     @property
     def loader(self) -> Loader:
@@ -130,12 +133,13 @@ class Target:
             watchdog.disable(self._loader)
         self._bond.hold(self._loader)
         if connection.dialect is not Dialect.STUB:
-            if self._stub_allowed or self.options.baudrate != self.session.port.baudrate:
+            if self._stub_allowed or self._rate != self.session.port.baudrate:
                 self.crystal()
             if self._stub_allowed:
                 self._start_stub(chip)
-        if self._baud_allowed and self.options.baudrate != self.session.port.baudrate:
+        if self._rate != self.session.port.baudrate:
             self._raise_baudrate()
+        self._report_rate()
         self._set_up_flash()
 
     def _connect(self, *, greet: bool = False) -> Connection:
@@ -337,26 +341,72 @@ class Target:
         return True
 
     def _raise_baudrate(self) -> None:
-        port, old, new = self.session.port, self.session.port.baudrate, self.options.baudrate
+        """Go to the rate that the user wants, or to the next lower one that works."""
+        rate, old = self._rate, self.session.port.baudrate
         try:
-            self.loader.change_baudrate(new, old)
-            port.set_baudrate(new)
-            port.clock.sleep_until(port.clock.now_ns() + 50_000_000)
-            self.session.resync()
-        except PortLostError:
-            raise
-        except (DeadlineExceededError, DeviceError, ChipResetError, PortError) as error:
-            self._baud_allowed = False
-            if port.baudrate != old:
-                port.set_baudrate(old)
-            self.session.found(
-                "link.baudrate_too_high",
-                f"{new} baud does not work here ({error.message}): the work is done at {old} baud",
-            )
+            baud.change(self.loader, rate)
+        except (*RECOVERABLE, PortError) as error:
+            if is_about_port(error):
+                raise
+            self._give_up_rate(rate, error)
             if not self.can_reset:
-                self.session.resync()
+                if not baud.find(self.loader, rate, old):
+                    raise TransferError(
+                        f"at {rate} baud no answer is right ({error.message}), and this port cannot reset the chip",
+                        hint="reset the chip into download mode by hand and try again with a lower --baud",
+                        code="link.baudrate_too_high",
+                        context={"baudrate": rate},
+                    ) from error
+                if self.session.port.baudrate == rate:
+                    self._settle(old)
                 return
             self._back_to_rom()
             self.bring_up()
         else:
-            self.session.emit(BaudrateChanged(baudrate=new))
+            self._settle(rate)
+
+    def _give_up_rate(self, rate: int, error: FlashcoreError) -> None:
+        self._rate = baud.below(rate, self.policy)
+        if self._too_fast is None:
+            self._too_fast = (rate, error.message)
+        self.session.emit(Recovery(cause=error.code, text=f"{rate} baud does not work: {error.message}"))
+
+    def _settle(self, rate: int) -> None:
+        """Take `rate` for good, as far as is known."""
+        port = self.session.port
+        if port.baudrate != rate:
+            self.loader.change_baudrate(rate, port.baudrate)
+            port.set_baudrate(rate)
+        self.session.link.damaged = 0
+        self.session.emit(BaudrateChanged(baudrate=rate))
+
+    def _report_rate(self) -> None:
+        if self._too_fast is not None:
+            rate, reason = self._too_fast
+            self.session.found(
+                "link.baudrate_too_high",
+                f"{rate} baud does not work here ({reason}): the work is done at {self.session.port.baudrate} baud",
+            )
+
+    def relieve(self) -> None:
+        """Make it easier for a link that keeps damaging what it carries: a lower rate, then short writes with pauses.
+
+        Raises:
+            TransferError: The chip was lost on the way, and does not come back.
+            PortError: The port cannot be used any more.
+        """
+        rate = self.session.port.baudrate
+        if rate <= ROM_BAUDRATE:
+            self.session.pace()
+            return
+        self._give_up_rate(rate, DeadlineExceededError("too many frames arrive broken", code="link.damage"))
+        try:
+            baud.change(self.loader, self._rate)
+        except RECOVERABLE as failed:
+            if is_about_port(failed):
+                raise
+            self._reconnect(failed)
+        else:
+            self._settle(self._rate)
+            self._set_up_flash()
+        self._report_rate()

@@ -118,8 +118,8 @@ class Writer:
                 stalls = 0 if good > start else stalls + 1
                 if stalls >= policy.stalls or recoveries >= policy.recoveries:
                     raise self._hopeless(cause, region, good) from cause
-                if stalls >= _PACE_AT:
-                    session.pace()
+                if stalls >= _PACE_AT or session.link.damaged >= policy.damage_limit:
+                    self._target.relieve()
                 compress = compress and stalls < _PLAIN_AT
                 start = good
                 progress = _Progress(start)

@@ -231,13 +231,3 @@ def test_a_line_that_damages_every_tenth_frame_is_never_a_false_success() -> Non
             assert desk.of(Verified) == []
         else:
             assert desk.flash(OFFSET, SIZE) == data
-
-
-def test_a_rate_that_does_not_work_is_given_up_for_the_old_one() -> None:
-    desk = bench("d2h:nth_frame(CHANGE_BAUDRATE,1):drop")
-    data = firmware(0x2000)
-    with desk.open(Options(stub=stub(2), baudrate=921600)) as flasher:
-        flasher.write([Region(offset=OFFSET, data=data)])
-        assert desk.port.baudrate == 115200
-    assert desk.flash(OFFSET, len(data)) == data
-    assert "link.baudrate_too_high" in [finding.code for finding in flasher.findings]
