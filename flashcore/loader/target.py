@@ -24,19 +24,19 @@ from flashcore.errors import (
     RemoteProtocolError,
     TransferError,
 )
-from flashcore.loader import baud, flash_chip, stub, stub_image, watchdog
+from flashcore.loader import baud, flash_chip, watchdog
 from flashcore.loader.base import Loader
 from flashcore.loader.bond import Bond, is_about_port
 from flashcore.loader.connect import Before, Connection, connect
 from flashcore.loader.identify import identify
 from flashcore.loader.options import Options
 from flashcore.loader.policy import ROM_BAUDRATE
-from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, StubRunning, ignore
+from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, ignore
 from flashcore.loader.reset import Sequence
 from flashcore.loader.rom import RomLoader
 from flashcore.loader.session import Session
-from flashcore.loader.stub import Start, StubLoader
-from flashcore.loader.stub_image import StubImage
+from flashcore.loader.stub import StubLoader
+from flashcore.loader.stub_start import StubStarter
 from flashcore.port import LineSupport, Port
 from flashcore.protocol.exchange import Dialect
 
@@ -71,7 +71,7 @@ class Target:
         self.strategy: Sequence | None = None
         """The reset sequence that worked last."""
         self._bond = Bond(self.session)
-        self._stub_allowed = options.use_stub
+        self._stub = StubStarter(self.session, options)
         self._rate = options.baudrate
         self._too_fast: tuple[int, str] | None = None
         """The first rate that did not work, and why."""
@@ -133,10 +133,10 @@ class Target:
             watchdog.disable(self._loader)
         self._bond.hold(self._loader)
         if connection.dialect is not Dialect.STUB:
-            if self._stub_allowed or self._rate != self.session.port.baudrate:
+            if self._stub.allowed or self._rate != self.session.port.baudrate:
                 self.crystal()
-            if self._stub_allowed:
-                self._start_stub(chip)
+            if self._stub.allowed:
+                self._loader = self._stub.start(chip, self._reset_quietly if self.can_reset else None) or self._loader
         if self._rate != self.session.port.baudrate:
             self._raise_baudrate()
         self._report_rate()
@@ -297,48 +297,10 @@ class Target:
         if self.session.port.baudrate != ROM_BAUDRATE:
             self.session.port.set_baudrate(ROM_BAUDRATE)
 
-    def _start_stub(self, chip: ChipSpec) -> None:
-        image = self.options.stub or stub_image.find(chip.name.lower().replace("-", ""))
-        if image is None:
-            self._stub_allowed = False
-            self.session.found(
-                "stub.not_installed",
-                "no esptool is installed whose stub could be used: the ROM loader does the work, which is slower",
-            )
-            return
-        if self._run_stub(chip, image, first_rung=0):
-            return
-        if self.can_reset and self._reset_quietly() and self._run_stub(chip, image, first_rung=2):
-            return
-        self._stub_allowed = False
-        self.session.found("stub.failed", "the stub could not be started: the ROM loader does the work, which is slower")
-        if self.session.sync_once(self.policy.sync_s[1]) is None:
-            self._reset_quietly()
-        else:
-            self.session.drain()
-
-    def _run_stub(self, chip: ChipSpec, image: StubImage, *, first_rung: int) -> bool:
-        try:
-            outcome = stub.start(self.session, image, first_rung=first_rung)
-        except (DeadlineExceededError, ChipResetError) as error:
-            self.session.emit(Recovery(cause=error.code, text=f"starting the stub: {error.message}"))
-            return False
-        if outcome is not Start.RUNNING:
-            self.session.emit(Recovery(cause="stub.failed", text=f"the stub is {outcome.value}"))
-            return False
-        self._loader = StubLoader(self.session, chip)
-        self.session.emit(StubRunning(source=image.source, uploaded=image.size))
-        return True
-
-    def _reset_quietly(self) -> bool:
-        """Restart the chip into its ROM loader.
-
-        Returns:
-            True, so that it can stand in a chain of conditions.
-        """
+    def _reset_quietly(self) -> None:
+        """Restart the chip into its ROM loader."""
         self._back_to_rom()
         self._connect()
-        return True
 
     def _raise_baudrate(self) -> None:
         """Go to the rate that the user wants, or to the next lower one that works."""
