@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from simulator.campaign import singles
 from simulator.campaign.case import CLEAN, Case
 from simulator.campaign.jobs import job_of
 from simulator.faults import presets
@@ -68,6 +69,16 @@ def catalogue(base: Case) -> list[Case]:
         base: The clean case.
     """
     return [row(base, name) for name in presets.names() if not presets.preset(name).variant]
+
+
+def single(base: Case) -> list[Case]:
+    """Return a case for each single fault whose effect on today's flashers is known.
+
+    Args:
+        base: The clean case.
+    """
+    struck = [replace(base, preset=name, faults=(fault,)) for name, fault in singles.ON_THE_WIRE.items()]
+    return struck + [row(base, name) for name in (*singles.SILENT, *singles.NO_CHIP)]
 
 
 def row(base: Case, name: str) -> Case:

@@ -17,7 +17,8 @@ def job_of(setup: JobSetup, usual: Job, seed: int) -> Job:
     """
     images = tuple(Image(offset=image.offset, size=image.size, seed=seed, kind=image.kind) for image in setup.images)
     return Job(
-        images=images or usual.images,
+        images=() if setup.whole else images or usual.images,
+        whole=setup.whole,
         action=setup.action,
         baud=setup.baud,
         port=setup.port,

@@ -121,7 +121,10 @@ def judge(case: Case, result: Result, clean_s: float) -> Judgement:
         clean_s: How long the same job takes without faults, in virtual seconds.
     """
     verdict, reason = _verdict(case, result, clean_s)
-    said = diagnosis_in(result.messages) if result.status else ""
+    after_s = result.evidence.after_fault_s
+    if result.status and after_s is not None and not result.problem:
+        reason += f"; it ended {after_s:.1f} s after the fault first struck"
+    said = diagnosis_in("\n".join(result.errors) or result.messages) if result.status else ""
     return Judgement(verdict=verdict, diagnosis=said, reason=reason)
 
 
@@ -181,12 +184,13 @@ def _of_failure(case: Case, result: Result) -> tuple[Verdict, str]:
 
 
 _TELLING = re.compile(r"fatal error|serial exception|^[a-z_]+\.[a-z_.]+: |error|hangs: ", re.IGNORECASE)
+_ASIDE = re.compile(r"^(?:hint|note): |^For troubleshooting steps ", re.IGNORECASE)
 _LEAD = re.compile(r"^(?:ERROR: )?A (?:fatal|serial exception) error occurred:\s*", re.IGNORECASE)
 
 
 def diagnosis_in(messages: str) -> str:
     """Return the line of `messages` that says why it failed: the last that speaks of an error, else the last of all."""
-    lines = [line.strip() for line in messages.splitlines() if line.strip() and not line.startswith("hint: ")]
+    lines = [line.strip() for line in messages.splitlines() if line.strip() and not _ASIDE.match(line.strip())]
     telling = [line for line in lines if _TELLING.search(line)]
     found = (telling or lines or [""])[-1]
     return _LEAD.sub("", found)[:300]

@@ -21,6 +21,8 @@ class Suite(StrEnum):
     """The commonest failures, one case each."""
     CATALOGUE = "catalogue"
     """One case per row of the fault catalogue."""
+    SINGLES = "singles"
+    """Single faults whose effect on today's flashers is known."""
     SWEEP = "sweep"
     """Each kind of fault at each frame, each way."""
 
@@ -76,6 +78,8 @@ class Order:
                 return generate.smoke(base)
             case Suite.CATALOGUE:
                 return generate.catalogue(base)
+            case Suite.SINGLES:
+                return generate.single(base)
             case Suite.SWEEP:
                 singles = generate.sweep(base, counted)
                 return singles + generate.pairs(singles, self.pairs, self.seed)

@@ -38,10 +38,11 @@ Examples:
 @click.argument("flashers", metavar="FLASHER...", nargs=-1, required=True)
 @click.option(
     "--suite",
-    type=click.Choice(("smoke", "catalogue", "sweep")),
+    type=click.Choice(("smoke", "catalogue", "singles", "sweep")),
     default="smoke",
     show_default=True,
-    help="The commonest failures, each row of the fault catalogue, or each kind of fault at each frame.",
+    help="The commonest failures; each row of the fault catalogue; single faults with known effects; or every kind of fault "
+    "at every point of a session.",
 )
 @click.option("--fault", "-f", "faults", multiple=True, metavar="FAULT", help="Only this, instead of a suite; repeatable.")
 @click.option("--board", "-B", default="esp32-devkitc", show_default=True, metavar="NAME", help="Which board.")

@@ -24,6 +24,7 @@ class Evidence:
 
     Args:
         virtual_s: How long the run was, in seconds of the world.
+        struck_s: When a fault struck first, in seconds of the world; ``None`` if none did.
         holds: Whether flash is as the job wants it: every image byte for byte, or blank where it was to be erased.
         astray: Whether flash outside the images' sectors changed.
         touched: Whether flash changed at all.
@@ -45,6 +46,7 @@ class Evidence:
     """
 
     virtual_s: float
+    struck_s: float | None = None
     holds: bool
     astray: bool
     touched: bool = False
@@ -64,6 +66,11 @@ class Evidence:
     ladder: tuple[Step, ...] = ()
 
     @property
+    def after_fault_s(self) -> float | None:
+        """How long the flasher went on after a fault had struck first, in seconds of the world."""
+        return None if self.struck_s is None else max(0.0, self.virtual_s - self.struck_s)
+
+    @property
     def exercised(self) -> bool:
         """Whether every planned fault struck as it was meant to."""
         return all(fault.exercised for fault in self.faults)
@@ -81,6 +88,7 @@ class Result:
     Args:
         status: Exit status as a shell reports it, of the last session.
         messages: All that the flasher printed in the last session.
+        errors: What of that it called an error, where it says so: by its logger, or in JSON.
         earlier: The same of the sessions before, one each.
         evidence: What the world shows.
         traceback: Whether a session ended in an error that it did not handle.
@@ -91,6 +99,7 @@ class Result:
     status: int
     messages: str
     evidence: Evidence
+    errors: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
     traceback: bool = False
     hung: bool = False
@@ -121,7 +130,8 @@ class Result:
             for name in ("gaps", "left"):
                 shown[name] = tuple(shown[name])
             shown["ladder"] = tuple(Step.from_fields(item) for item in shown.get("ladder", ()))
-            return cls(evidence=Evidence(**shown), earlier=tuple(fields.pop("earlier")), **fields)
+            errors, earlier = tuple(fields.pop("errors")), tuple(fields.pop("earlier"))
+            return cls(evidence=Evidence(**shown), errors=errors, earlier=earlier, **fields)
         except (KeyError, TypeError) as error:
             raise ValueError(f"these are not the fields of a result: {error}") from error
 

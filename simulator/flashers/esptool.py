@@ -123,6 +123,8 @@ class EsptoolAdapter:
                 places = [(hex(image.offset), hex(len(image.data()))) for image in job.images]
                 verb = self._verb("read-flash")
                 return [[verb, *place, file] for place, file in zip(places, files, strict=True)], files
+            case "erase" if job.whole:
+                return [[self._verb("erase-flash")]], []
             case "erase":
                 sizes = [-(-len(image.data()) // SECTOR) * SECTOR for image in job.images]
                 verb = self._verb("erase-region")

@@ -124,8 +124,9 @@ class Watch:
         recorder = self._recorder
         return Evidence(
             virtual_s=self.virtual_s,
+            struck_s=world.journal.first_fault_ns / NS_PER_S if world.journal.first_fault_ns is not None else None,
             holds=bool(flash) and _holds(flash, job),
-            astray=_astray(flash, self._before, job.images),
+            astray=not job.whole and _astray(flash, self._before, job.images),
             touched=flash != self._before,
             boots=boots,
             runs=runs,
@@ -244,7 +245,7 @@ def _preload(world: World, job: Job) -> None:
     board = world.board
     assert board is not None
     flash = board.soc.flash
-    fitting = [image for image in job.images if image.end <= flash.size]
+    fitting = [image for image in job.images or (NEIGHBOUR,) if image.end <= flash.size]
     for image in fitting:
         for neighbour in (image.offset - SECTOR, -(-image.end // SECTOR) * SECTOR):
             if 0 <= neighbour < flash.size:
@@ -274,6 +275,8 @@ def _astray(flash: bytes, before: bytes, images: Sequence[Image]) -> bool:
 
 
 def _holds(flash: bytes, job: Job) -> bool:
+    if job.whole:
+        return flash.count(0xFF) == len(flash)
     if job.action == "erase":
         return all(flash[image.offset : image.end].count(0xFF) == len(image.data()) for image in job.images)
     return all(flash[image.offset : image.end] == image.data() for image in job.images)

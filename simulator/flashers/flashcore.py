@@ -67,6 +67,8 @@ def _work(flasher: Flasher, job: Job) -> bytes | None:
             flasher.write(_regions(job.images))
         case "read":
             return b"".join(flasher.read(image.offset, len(image.data())) for image in job.images)
+        case "erase" if job.whole:
+            flasher.erase()
         case "erase":
             for image in job.images:
                 flasher.erase(image.offset, -(-len(image.data()) // SECTOR_SIZE) * SECTOR_SIZE)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simulator.flashers.evidence import Watch
 
 _TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)", re.MULTILINE)
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def main() -> int:
@@ -47,12 +48,13 @@ def main() -> int:
     clock = _Clock()
     VirtualTime(clock).install()
     function = getattr(importlib.import_module(job["module"]), job["function"])
+    errors = _errors_of_logger(job["module"])
     _warm_up(job)
     for item in job["tasks"]:
         sys.stdout.flush()
         child = os.fork()
         if not child:
-            _carry_out(item, job, clock, function)
+            _carry_out(item, job, clock, function, errors)
         _, code = os.waitpid(child, 0)
         if code:
             _lost(job["results"], code)
@@ -95,7 +97,28 @@ def _warm_up(job: dict[str, Any]) -> None:
     gc.freeze()
 
 
-def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, function: Callable[[], object]) -> None:
+def _errors_of_logger(module: str) -> list[str]:
+    """Return a list that takes each error that the flasher gives to its own logger, where it has one: esptool from 5.0 on."""
+    errors: list[str] = []
+    try:
+        log = importlib.import_module(f"{module}.logger").log
+    except (ImportError, AttributeError):
+        return errors
+    name = "err" if hasattr(log, "err") else "error"
+    told = getattr(log, name)
+
+    def listen(*words: object, **options: object) -> None:
+        # What rich would take for markup, esptool marks with a backslash.
+        errors.append(" ".join(map(str, words)).replace("\\[", "[").strip())
+        told(*words, **options)
+
+    setattr(told.__self__, name, listen)
+    return errors
+
+
+def _carry_out(
+    item: dict[str, Any], job: dict[str, Any], clock: _Clock, function: Callable[[], object], errors: list[str]
+) -> None:
     """Carry out one task in this process, which is a child made for it, and end the process."""
     from simulator.flashers.adapter import NOTHING, Result
     from simulator.flashers.evidence import Watch, WorldFailureError
@@ -112,6 +135,7 @@ def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, functio
     for number in range(task.job.sessions):
         if number:
             watch.pause()
+        errors.clear()
         end = _session(item["commands"], job["module"], function)
         said.append(end.messages)
         if end.hung or end.problem:
@@ -127,6 +151,7 @@ def _carry_out(item: dict[str, Any], job: dict[str, Any], clock: _Clock, functio
         status=end.status,
         messages=said[-1],
         evidence=evidence,
+        errors=tuple(errors),
         earlier=tuple(said[:-1]),
         traceback=any(_TRACEBACK.search(text) for text in said) and not problem,
         hung=end.hung,
@@ -179,7 +204,7 @@ def _session(commands: list[list[str]], module: str, function: Callable[[], obje
         sys.stdout.flush()
         sys.stderr.flush()
         output.seek(0)
-        end.messages = output.read().decode("utf-8", "replace")
+        end.messages = _COLOUR.sub("", output.read().decode("utf-8", "replace"))
     return end
 
 

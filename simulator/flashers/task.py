@@ -22,6 +22,7 @@ class Job:
 
     Args:
         images: What goes where; for reading, what lies there; for erasing, which places.
+        whole: Whether the whole flash is erased, and not the places of images.
         action: What is done with them.
         baud: Rate that the flasher is told to use.
         port: Whether it is told the port's name, or must find it.
@@ -30,7 +31,8 @@ class Job:
         untouched: Whether a flasher that refuses must leave the flash as it was.
     """
 
-    images: tuple[Image, ...]
+    images: tuple[Image, ...] = ()
+    whole: bool = False
     action: Action = "write"
     baud: int = 115200
     port: Literal["named", "auto"] = "named"

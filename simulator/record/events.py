@@ -41,6 +41,8 @@ class Journal:
         self.events: list[Event] = []
         self.gaps: list[str] = []
         """Places where the model did not know what the real thing does."""
+        self.first_fault_ns: int | None = None
+        """When a fault struck first."""
         self.count = 0
         self._keep = keep
         self._hash = hashlib.blake2b(digest_size=16)
@@ -53,6 +55,8 @@ class Journal:
         self.count += 1
         if kind == "gap":
             self.gaps.append(content.decode("utf-8", "replace"))
+        if kind == "fault" and self.first_fault_ns is None:
+            self.first_fault_ns = at_ns
         if self._keep:
             self.events.append(Event(at_ns, kind, bytes(content)))
 

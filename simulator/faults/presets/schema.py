@@ -98,6 +98,7 @@ class JobSetup(Table):
     Args:
         action: Write the images, read their places back, or erase these.
         images: What goes where; empty for the suite's usual image.
+        whole: Whether to erase the whole flash, and not the places of the images.
         baud: Rate that the flasher is told to use.
         port: Whether the flasher is told the port's name or must find it.
         sessions: How often the flasher is started, one after the other, in the same world; the last one counts.
@@ -108,6 +109,7 @@ class JobSetup(Table):
 
     action: Literal["write", "read", "erase"] = "write"
     images: tuple[ImageSetup, ...] = ()
+    whole: bool = False
     baud: Annotated[int, Limits(least=9600, most=5_000_000)] = 115200
     port: Literal["named", "auto"] = "named"
     sessions: Annotated[int, Limits(least=1, most=8)] = 1
