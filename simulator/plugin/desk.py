@@ -49,7 +49,10 @@ class Desk:
         """
         steps = ladder(self.board.recorder.events, self.board.recorder.crossings)
         passed = [step for step in steps if step.kind in (*_MARKS, Kind.FAULT)]
-        struck, frames = [step for step in passed[:-FRAMES] if step.strikes][-STRIKES:], passed[-FRAMES:]
+        struck, frames = (
+            [step for step in passed[:-FRAMES] if step.fault or step.kind is Kind.FAULT][-STRIKES:],
+            passed[-FRAMES:],
+        )
         edges = [step for step in steps if step.kind is Kind.LINES][-EDGES:]
         scenario = self.board.scenario
         link = f", link {self.wish.link}" if self.on_link else ""

@@ -24,7 +24,6 @@ VARIABLE = "ESPSIM_PORTS"
 """Environment variable with the ports, as JSON."""
 
 _ORIGIN = "serial.tools.list_ports_posix"
-_COPY = "serial.tools.list_ports"
 
 
 @dataclass(frozen=True)
@@ -69,22 +68,27 @@ def show_only(ports: Callable[[], Sequence[ListedPort]]) -> Callable[[], None]:
     def comports(include_links: bool = False) -> list[ListPortInfo]:
         return [_shown(port) for port in ports()]
 
-    before = {name: sys.modules[name].comports for name in (_ORIGIN, _COPY) if name in sys.modules}
-    for name in before:
-        sys.modules[name].comports = comports  # type: ignore[attr-defined]
-    finder = None if _ORIGIN in sys.modules else _Finder(comports)
+    original = vars(sys.modules[_ORIGIN])["comports"] if _ORIGIN in sys.modules else None
+    finder = _Finder(comports) if original is None else None
     if finder is not None:
         sys.meta_path.insert(0, finder)
+    else:
+        _replace(original, comports)
 
     def restore() -> None:
-        if finder is not None and finder in sys.meta_path:
+        if finder is not None:
             sys.meta_path.remove(finder)
-        original = before.get(_ORIGIN) or (finder.original if finder is not None else None)
-        for name in (_ORIGIN, _COPY):
-            if original is not None and name in sys.modules:
-                sys.modules[name].comports = before.get(name, original)  # type: ignore[attr-defined]
+        _replace(comports, finder.original if finder is not None else original)
 
     return restore
+
+
+def _replace(old: object, new: object) -> None:
+    """Put `new` in place of `old` in every module that has it, also under another name: many take it out of pyserial's."""
+    for module in list(sys.modules.values()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is old:
+                setattr(module, name, new)
 
 
 def _shown(port: ListedPort) -> ListPortInfo:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 import serial
 from serial.tools import list_ports
+from serial.tools.list_ports import comports
 
 from flashcore.errors import DeadlineExceededError, ScenarioError
 from flashcore.image import Region
@@ -109,7 +110,7 @@ def test_there_is_no_board_where_a_fault_has_put_a_modem() -> None:
 
 def test_a_library_that_waits_waits_in_virtual_time() -> None:
     board = VirtualBoard(Scenario())
-    real = (time.sleep, time.monotonic, serial.Serial.__new__, serial.serial_for_url, list_ports.comports)
+    real = (time.sleep, time.monotonic, serial.Serial.__new__, serial.serial_for_url, list_ports.comports, comports)
     with plugged_in(board.world.device) as url:
         start = time.monotonic()
         time.sleep(3600)
@@ -117,9 +118,9 @@ def test_a_library_that_waits_waits_in_virtual_time() -> None:
         assert board.now_s >= 3600
         with serial.serial_for_url(url, 115200, timeout=100) as port:
             assert port.read(1 << 16).startswith(b"ets ") or port.read(1) == b""
-        listed = list_ports.comports()
-        assert [item.device for item in listed] == [port.port]
-    assert real == (time.sleep, time.monotonic, serial.Serial.__new__, serial.serial_for_url, list_ports.comports)
+        for listed in (list_ports.comports(), comports()):
+            assert [item.device for item in listed] == [port.port]
+    assert real == (time.sleep, time.monotonic, serial.Serial.__new__, serial.serial_for_url, list_ports.comports, comports)
     assert not ENDPOINTS
     with pytest.raises(ValueError, match="sim"):
         serial.serial_for_url(url)
