@@ -143,11 +143,14 @@ class Host(Protocol):
 class ReturningPort(Protocol):
     """A port that can be brought back after it was lost, and changed for another one that leads to the same device."""
 
-    def bring_back(self, cause: FlashcoreError) -> None:
+    def bring_back(self, cause: FlashcoreError) -> bool:
         """Wait until the port is there again and open it, at the rate that it had; nothing is in its buffers then.
 
         Args:
             cause: Why that is needed.
+
+        Returns:
+            Whether the port went because of what was done to it, so that the chip may be waiting in its loader now.
 
         Raises:
             PortError: It does not come back in time, or cannot be opened again.

@@ -77,6 +77,7 @@ class PortOptions:
     no_boot_check: bool = False
     json: bool = False
     trace: str | None = None
+    wait_port: float | None = None
 
     def over(self, lower: PortOptions) -> PortOptions:
         """Return these options, and `lower`'s where nothing was said."""
@@ -90,6 +91,7 @@ class PortOptions:
             no_boot_check=self.no_boot_check or lower.no_boot_check,
             json=self.json or lower.json,
             trace=self.trace if self.trace is not None else lower.trace,
+            wait_port=self.wait_port if self.wait_port is not None else lower.wait_port,
         )
 
 
@@ -114,6 +116,7 @@ def port_options(function: F) -> F:
             click.option("--no-boot-check", is_flag=True, help=text("--no-boot-check")),
             click.option("--json", is_flag=True, help=text("--json")),
             click.option("--trace", metavar="FILE", help=text("--trace")),
+            click.option("--wait-port", type=click.FloatRange(min=0), metavar="SECONDS", help=text("--wait-port")),
         )
     ):
         function = decorate(function)

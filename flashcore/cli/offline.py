@@ -45,13 +45,22 @@ def image_command(options: PortOptions, file: Path, json: bool) -> None:
 @click.option("--json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def ports_command(options: PortOptions, json: bool) -> None:
-    """List the serial ports, those that look like an Espressif board first."""
-    from flashcore.ports import list_ports
+    """List the serial ports, those that look like an Espressif board first, and such boards without a port."""
+    from flashcore.approach.absence import without_port
+    from flashcore.approach.candidates import candidates, why_not
+    from flashcore.ports import SystemHost
 
     view = _view(options, json)
-    ports = list_ports()
-    lines = [f"{port.device:<24} {port.usb_id:<10} {port.bridge or port.description}".rstrip() for port in ports] or [
-        "no serial ports"
-    ]
-    view.result("ports", {"ports": [port.to_json() for port in ports]}, lines)
+    host = SystemHost()
+    ports, bare = host.ports(), without_port(host.usb_devices())
+    likely = {name for one in candidates(ports) for name in one.names}
+    lines = [
+        f"{port.device:<24} {port.usb_id:<10} {port.bridge or port.description}".rstrip()
+        + ("" if port.device in likely else f"  ({why_not(port)})")
+        for port in ports
+    ] or ["no serial ports"]
+    lines += [f"{'(no port)':<24} {device.usb_id:<10} {device.bridge}  (its driver is missing)" for device in bare]
+    view.result(
+        "ports", {"ports": [port.to_json() for port in ports], "without_port": [device.to_json() for device in bare]}, lines
+    )
     view.finish(())

@@ -17,6 +17,7 @@ COMMANDS = {
 
 OPTIONS = {
     "-p, --port PORT": "Serial port, pyserial URL, or 'auto' (the only likely one; default).",
+    "--wait-port SEC": "How long to wait for a board where none is there (default 15 s).",
     "-b, --baud RATE": "Baud rate for the work after connecting (default 115200).",
     "--chip NAME": "Refuse every other chip.",
     "--before HOW": "default-reset, no-reset, or a sequence such as D0|R1|W0.1|D1|R0|W0.05|D0.",

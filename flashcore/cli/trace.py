@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Sequence
+from typing import TextIO
 
+from flashcore.host import Host, PortInfo, UsbDevice
 from flashcore.port import NS_PER_S, Clock, LineSupport, Port
 
 _PER_LINE = 32
+
+
+class TracingHost:
+    """A host whose ports write down what passes through them, all to one file.
+
+    Args:
+        host: The real host.
+        path: The file; it is kept open until the program ends.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+
+    def __init__(self, host: Host, path: str) -> None:
+        self._host = host
+        self._start = host.clock.now_ns()
+        self._out = open(path, "w", encoding="ascii")  # noqa: SIM115 -- ports come and go, and all write to it
+
+    def open(self, name: str, baudrate: int = 115200) -> Port:
+        """Open a port, to be traced."""
+        return TracedPort(self._host.open(name, baudrate), self._out, self._start)
+
+    @property
+    def clock(self) -> Clock:
+        """The host's clock."""
+        return self._host.clock
+
+    def ports(self) -> Sequence[PortInfo]:
+        """Return the serial ports that there are now."""
+        return self._host.ports()
+
+    def usb_devices(self) -> Sequence[UsbDevice] | None:
+        """Return the USB devices that there are now."""
+        return self._host.usb_devices()
+
+    def holder(self, name: str) -> str:
+        """Return the program that has the port open."""
+        return self._host.holder(name)
+
+    def permission_hint(self, name: str) -> str:
+        """Return what the user must do to be allowed to open the port."""
+        return self._host.permission_hint(name)
+
+    def meddlers(self) -> Sequence[str]:
+        """Return the names of running programs known to take ports away."""
+        return self._host.meddlers()
+
+    def close(self) -> None:
+        """Finish the record."""
+        self._out.close()
 
 
 class TracedPort:
@@ -16,12 +67,15 @@ class TracedPort:
     Args:
         port: The real port.
         out: Where the record goes, one line per event: seconds, ``>`` to the chip or ``<`` from it, bytes in hexadecimal.
+        start_ns: When the record began, on the port's clock.
     """
 
-    def __init__(self, port: Port, out: TextIO) -> None:
+    def __init__(self, port: Port, out: TextIO, start_ns: int) -> None:
         self._port = port
         self._out = out
-        self._start = port.clock.now_ns()
+        self._start = start_ns
+        self._closed = False
+        self._note("=", f"opened {port.name}")
 
     @property
     def name(self) -> str:
@@ -71,22 +125,17 @@ class TracedPort:
         self._port.discard_input()
 
     def close(self) -> None:
-        """Give the port back and finish the record."""
+        """Give the port back and note it. Closing twice is harmless."""
         self._port.close()
-        self._note("=", "closed")
-        self._out.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        if not self._closed:
+            self._closed = True
+            self._note("=", "closed")
+            self._out.flush()
 
     def _bytes(self, mark: str, data: bytes) -> None:
         for start in range(0, len(data), _PER_LINE):
             self._note(mark, data[start : start + _PER_LINE].hex(" "))
 
     def _note(self, mark: str, text: str) -> None:
-        if not self._out.closed:
-            seconds = (self._port.clock.now_ns() - self._start) / NS_PER_S
-            self._out.write(f"{seconds:12.6f} {mark} {text}\n")
+        seconds = (self._port.clock.now_ns() - self._start) / NS_PER_S
+        self._out.write(f"{seconds:12.6f} {mark} {text}\n")

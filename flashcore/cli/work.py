@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 
 from flashcore.chips import chip as find_chip
 from flashcore.cli.arguments import PortOptions
 from flashcore.cli.show import JsonView, TextView, View
 from flashcore.errors import UsageError
+from flashcore.host import Host
 from flashcore.loader import Flasher, Options, parse_after, parse_before
-from flashcore.port import Port
 
 _FIRST_BAUDRATE = 115200
 
@@ -54,30 +54,28 @@ def connected(choice: PortOptions, view: View, flash_size: int | None = None) ->
     Raises:
         FlashcoreError: It cannot be reached.
     """
+    from flashcore.approach import DEFAULT_PATIENCE, reach
+
     options = session_options(choice, flash_size)
-    with Flasher.open(_open(choice), options, view.event) as flasher:
-        yield Work(flasher, view)
-    view.finish(flasher.findings)
+    patience = DEFAULT_PATIENCE if choice.wait_port is None else replace(DEFAULT_PATIENCE, appear_s=choice.wait_port)
+    with ExitStack() as stack:
+        host = _host(choice, stack)
+        flasher = reach(host, choice.port or "auto", options, patience=patience, on_event=view.event)
+        with flasher:
+            yield Work(flasher, view)
+        view.finish(flasher.findings)
 
 
-def _open(choice: PortOptions) -> Port:
-    from flashcore.ports import list_ports, open_port, pick
+def _host(choice: PortOptions, stack: ExitStack) -> Host:
+    """Return this machine, with a record of what passes through its ports if that is wanted."""
+    from flashcore.ports import SystemHost
 
-    name = choice.port or "auto"
-    trace = None
-    if choice.trace is not None:
-        try:
-            trace = open(choice.trace, "w", encoding="ascii")  # noqa: SIM115 -- the port closes it
-        except OSError as error:
-            raise UsageError(f"{choice.trace} cannot be written: {error.strerror}", code="usage.trace") from error
+    host = SystemHost()
+    if choice.trace is None:
+        return host
+    from flashcore.cli.trace import TracingHost
+
     try:
-        port: Port = open_port(pick(list_ports()).device if name == "auto" else name, _FIRST_BAUDRATE)
-    except BaseException:
-        if trace is not None:
-            trace.close()
-        raise
-    if trace is None:
-        return port
-    from flashcore.cli.trace import TracedPort
-
-    return TracedPort(port, trace)
+        return stack.enter_context(closing(TracingHost(host, choice.trace)))
+    except OSError as error:
+        raise UsageError(f"{choice.trace} cannot be written: {error.strerror}", code="usage.trace") from error

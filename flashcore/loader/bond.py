@@ -43,8 +43,8 @@ class Bond:
         """Whether the port can be brought back."""
         return isinstance(self._session.port, ReturningPort)
 
-    def bring_back(self, cause: FlashcoreError) -> None:
-        """Get the port back after `cause`.
+    def bring_back(self, cause: FlashcoreError) -> bool:
+        """Get the port back after `cause`; return whether a loader may be waiting there now.
 
         Raises:
             PortError: It does not come back, or has been lost too often.
@@ -64,13 +64,14 @@ class Bond:
             ) from cause
         self.returns += 1
         session.emit(Recovery(cause=cause.code, text=f"{cause.message}; opening the port anew"))
-        port.bring_back(cause)
+        expected = port.bring_back(cause)
         session.exchange.forget()
         session.clear_recent()
         if cause.code != CHANGED_OVER:
             session.found(
                 "port.came_back", f"the port was lost and came back as {port.name} ({cause.message}): check the cable"
             )
+        return expected
 
     def hold(self, loader: Loader) -> None:
         """Remember the chip at the first contact, and make sure that it is the same later.

@@ -112,10 +112,10 @@ class Target:
                 self.is_up = True
                 return
             except (DeadlineExceededError, ChipResetError, PortLostError) as error:
-                again, greet = True, is_about_port(error)
-                if greet:
-                    # What comes back may be waiting in its loader, and another reset would only make it go once more.
-                    self._bond.bring_back(error)
+                again, greet = True, False
+                if is_about_port(error):
+                    # A chip that is a USB device itself goes at each reset; what comes back waits in its loader.
+                    greet = self._bond.bring_back(error)
                     continue
                 left -= 1
                 if not left or not self.can_reset:

@@ -31,7 +31,7 @@ def opening(name: str, error: Exception, known: Iterable[str] = ()) -> PortError
             hint="close the serial monitor, IDE or other flasher that has it open",
             context={"port": name, "errno": number},
         )
-    if number in _DENIED or "PermissionError" in text:
+    if (number in _DENIED or "PermissionError" in text) and not refuses_settings(text):
         if sys.platform == "win32":
             return PortBusyError(
                 f"{name} is used by another program, or access to it is denied",
@@ -43,11 +43,38 @@ def opening(name: str, error: Exception, known: Iterable[str] = ()) -> PortError
             hint="join the group that owns the device (dialout or uucp), log in anew, and try again",
             context={"port": name, "errno": number},
         )
+    if refuses_settings(text):
+        return settings(name, text)
     return PortError(
         f"{name} cannot be opened: {text}",
         hint="is it a serial port, and has it a driver?",
         code="port.cannot_open",
         context={"port": name, "errno": number},
+    )
+
+
+def refuses_settings(text: str) -> bool:
+    """Tell whether what pyserial says is that the driver does not take the port's settings at all (Windows' error 31)."""
+    return "Cannot configure port" in text
+
+
+def settings(name: str, text: str) -> PortError:
+    """Return the error for a driver that does not take the port's settings."""
+    return PortError(
+        f"the driver of {name} refuses its settings: {text}",
+        hint="unplug the board and plug it in again",
+        code="port.refuses_config",
+        context={"port": name},
+    )
+
+
+def shared(name: str) -> PortError:
+    """Return the error for a port from which another program reads too."""
+    return PortError(
+        f"another program reads from {name} too: it took bytes that were announced",
+        hint="close the serial monitor, IDE or other program that has the port open",
+        code="port.shared",
+        context={"port": name},
     )
 
 

@@ -85,6 +85,8 @@ class SerialPort:
         except (OSError, ValueError) as error:
             with contextlib.suppress(OSError, ValueError):
                 self._device.baudrate = old
+            if failures.refuses_settings(str(error)):
+                raise failures.settings(self._name, str(error)) from error
             raise PortError(
                 f"{self._name} refuses {baudrate} baud: {error}", hint="choose a lower rate", code="port.baudrate"
             ) from error
@@ -179,7 +181,7 @@ class SerialPort:
         except BlockingIOError:
             return b""
         if not data:
-            raise failures.lost(self._name)
+            raise failures.lost(self._name) if _hung_up(descriptor) else failures.shared(self._name)
         return data
 
     def _read_polling(self, max_bytes: int, deadline_ns: int) -> bytes:
@@ -233,11 +235,8 @@ def open_port(name: str, baudrate: int = 115200) -> SerialPort:
 
     url = "://" in name
     try:
-        if url:
-            device = serial.serial_for_url(name, do_not_open=True)
-        else:
-            device = serial.Serial()
-            device.port = name
+        device = serial.serial_for_url(name, do_not_open=True)
+        if not url:
             device.exclusive = True
         device.baudrate = baudrate
         device.timeout = POLL_S
@@ -264,10 +263,10 @@ class _NeverRaisedError(Exception):
 
 
 def _existing() -> list[str]:
-    from flashcore.ports.discovery import candidates, list_ports
+    from flashcore.ports.discovery import list_ports
 
     ports = list_ports()
-    return [found.device for found in candidates(ports) or ports]
+    return [found.device for found in ports if found.bridge] or [found.device for found in ports]
 
 
 def _descriptor(device: serial.Serial, name: str) -> int | None:
@@ -296,6 +295,15 @@ def _line_support(device: serial.Serial, descriptor: int | None, name: str) -> L
             raise failures.lost(name, error) from error
         return LineSupport.ATOMIC
     return LineSupport.SEQUENTIAL
+
+
+def _hung_up(descriptor: int) -> bool:
+    """Tell whether the device is gone; else something that was announced was read by somebody else meanwhile."""
+    if not hasattr(select, "poll"):
+        return True
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poller.poll(0))
 
 
 def _modem_bits(descriptor: int) -> int:

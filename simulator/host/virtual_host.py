@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from flashcore.host import PortInfo, UsbDevice
+from flashcore.port import LineSupport
 from simulator.board.board import AdapterDevice, Board, Device
 from simulator.board.bridge import Driver
 from simulator.clock import VirtualClock
@@ -40,6 +41,8 @@ class VirtualHost:
         self.units: list[Unit] = []
         self.running = list(running)
         self.group = group
+        self.line_support = LineSupport.SEQUENTIAL if os is Os.WINDOWS else LineSupport.ATOMIC
+        """What its drivers can do with DTR and RTS."""
         self.looks = 0
         """How often somebody looked at the ports or opened one."""
         self.clock = VirtualClock(lambda to_ns: device.advance(to_ns), lambda: device.kernel.now)
@@ -86,7 +89,7 @@ class VirtualHost:
         Raises:
             PortError: It does not open; the class says why.
         """
-        return VirtualPort(self.attach(name), name=name, baudrate=baudrate)
+        return VirtualPort(self.attach(name), name=name, baudrate=baudrate, line_support=self.line_support)
 
     def look(self) -> list[tuple[Unit, PortNode]]:
         """Return the ports that there are now with their devices, in the system's order."""

@@ -46,8 +46,8 @@ REPORTS = RUNS | below("simulator.flashers", "simulator.campaign", "simulator.sc
 
 LAYERS: Mapping[str, frozenset[str]] = {
     # The two roots stand for their own `__init__.py` alone: a module without a row of its own is an error.
-    "flashcore": HOST | below("flashcore.exports", "flashcore.loader", "flashcore.ports"),
-    "flashcore.exports": HOST | below("flashcore.loader", "flashcore.ports"),
+    "flashcore": HOST | below("flashcore.exports", "flashcore.loader", "flashcore.approach", "flashcore.ports"),
+    "flashcore.exports": HOST | below("flashcore.loader", "flashcore.approach", "flashcore.ports"),
     "flashcore.__main__": below("flashcore.cli"),
     "flashcore.errors": below(),
     "flashcore.port": below("flashcore.errors"),
@@ -57,6 +57,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "flashcore.chips": below("flashcore.errors"),
     "flashcore.image": below("flashcore.errors", "flashcore.protocol", "flashcore.chips"),
     "flashcore.loader": HOST,
+    "flashcore.approach": HOST | below("flashcore.loader"),
     "flashcore.ports": below("flashcore.errors", "flashcore.port", "flashcore.usb_ids", "flashcore.host"),
     "flashcore.cli": below("flashcore"),
     "simulator": REPORTS,

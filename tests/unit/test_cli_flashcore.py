@@ -18,8 +18,7 @@ from flashcore.cli.entry import run
 from flashcore.cli.overview import COMMANDS, OPTIONS, render
 from flashcore.errors import UsageError
 from flashcore.exports import EXPORTS
-from flashcore.port import Port
-from flashcore.ports import PortInfo, candidates, pick
+from simulator.host.virtual_host import alone
 from simulator.links.virtual import VirtualPort
 from tests.images import make_app
 from tests.model.loader_world import Bench, bench, firmware
@@ -32,11 +31,16 @@ def plug(monkeypatch: pytest.MonkeyPatch) -> Plug:
     """Return a function that puts a board behind the port that the command line opens."""
 
     def put(desk: Bench) -> None:
-        def open_port(name: str, baudrate: int = 115200) -> Port:
-            desk.port = VirtualPort(desk.world.device, name=name, baudrate=baudrate, line_support=desk.port.line_support)
+        host = alone(desk.world.device, name="/dev/test")
+        host.line_support = desk.port.line_support
+        attach = host.open
+
+        def open_port(name: str, baudrate: int = 115200) -> VirtualPort:
+            desk.port = attach(name, baudrate)
             return desk.port
 
-        monkeypatch.setattr(flashcore.ports, "open_port", open_port)
+        monkeypatch.setattr(host, "open", open_port)
+        monkeypatch.setattr(flashcore.ports, "SystemHost", lambda: host)
 
     return put
 
@@ -246,30 +250,8 @@ def test_trace_records_lines_and_bytes(plug: Plug, tmp_path: Path) -> None:
     trace = tmp_path / "trace.txt"
     assert run(["-p", "/dev/test", "--no-stub", "--trace", str(trace), "info"]) == 0
     lines = trace.read_text().splitlines()
-    assert lines[0].endswith("= DTR 0 RTS 0")
+    assert lines[0].endswith("= opened /dev/test")
+    assert lines[1].endswith("= DTR 0 RTS 0")
     assert any("> c0 00 08 24 00" in line for line in lines)
     assert any("< " in line for line in lines)
     assert lines[-1].endswith("= closed")
-
-
-CH9102 = {"vid": 0x1A86, "pid": 0x55D4, "serial_number": "5323005045"}
-
-
-def test_auto_takes_the_only_candidate_and_the_better_of_two_twins() -> None:
-    apple = PortInfo(device="/dev/cu.usbmodem53230050451", **CH9102)
-    vendor = PortInfo(device="/dev/cu.wchusbserial53230050451", **CH9102)
-    other = PortInfo(device="/dev/cu.Bluetooth-Incoming-Port")
-    assert pick([other, apple]) == apple
-    assert candidates([apple, vendor, other]) == [vendor]
-    assert pick([apple, vendor, other]) == vendor
-
-
-def test_auto_refuses_to_guess() -> None:
-    one = PortInfo(device="/dev/ttyUSB0", vid=0x10C4, pid=0xEA60, serial_number="0001")
-    two = PortInfo(device="/dev/ttyUSB1", vid=0x10C4, pid=0xEA60, serial_number="0001")
-    with pytest.raises(flashcore.FlashcoreError, match="/dev/ttyUSB0, /dev/ttyUSB1") as caught:
-        pick([one, two])
-    assert caught.value.code == "port.ambiguous"
-    with pytest.raises(flashcore.FlashcoreError) as caught:
-        pick([PortInfo(device="/dev/ttyS0")])
-    assert caught.value.code == "port.not_found"
