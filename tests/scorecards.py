@@ -38,7 +38,7 @@ def entry(number: int, verdict: Verdict = Verdict.RECOVERED, **others: object) -
 
 LADDER = (
     Step(at_ns=0, end_ns=0, kind=Kind.PORT, title="port opened"),
-    Step(at_ns=1_000_000, end_ns=1_000_000, kind=Kind.LINES, title="DTR asserted RTS asserted"),
+    Step(at_ns=1_000_000, end_ns=1_000_000, kind=Kind.LINES, title="DTR asserted, RTS asserted"),
     Step(at_ns=2_000_000, end_ns=2_000_000, kind=Kind.CHIP, title="reset POWERON_RESET strap 0x03"),
     Step(at_ns=3_000_000, end_ns=4_000_000, kind=Kind.TO_CHIP, title="SYNC", size=44, count=7),
     Step(at_ns=5_000_000, end_ns=6_000_000, kind=Kind.TO_HOST, title="SYNC answer", fate=Fate.LOST, fault="d2h:always:drop"),

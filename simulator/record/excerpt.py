@@ -14,7 +14,10 @@ BEFORE, AFTER = 2, 4
 NAMED = 3
 """Most kinds of steps that are named where some are left out."""
 
-LIMIT = 80
+ALIKE = 3
+"""Most strikes that are shown where one fault strikes steps with the same words again and again."""
+
+LIMIT = 60
 """Steps of an excerpt, not counting those that say what is left out."""
 
 
@@ -49,8 +52,10 @@ def _by_interest(steps: Sequence[Step]) -> Iterator[int]:
     count = len(steps)
     yield from range(count - 1, count - 1 - TAIL, -1)
     yield from range(HEAD)
+    seen: Counter[tuple[str, str]] = Counter()
     for index, step in enumerate(steps):
-        if step.strikes:
+        seen[step.title, step.fault] += step.strikes
+        if step.strikes and seen[step.title, step.fault] <= ALIKE:
             yield from range(max(0, index - BEFORE), min(count, index + AFTER + 1))
     yield from (index for index, step in enumerate(steps) if step.kind in (Kind.CHIP, Kind.PORT) or step.refused)
 

@@ -113,7 +113,7 @@ def loose(data: bytes) -> Words:
         )
     report = parse(data)
     if report is not None and report.mode:
-        said = f"{report.reset_name}, {report.mode}"
+        said = f"{report.reset_name}, {report.mode.partition('(')[0]}"
         if report.waiting_for_download:
             said += ", waiting for download"
         return Words("boot log", "; ".join((said, *report.problems)))

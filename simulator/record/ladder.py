@@ -143,7 +143,7 @@ def _of_event(event: Event, kind: Kind) -> Step:
     text = event.content.decode("utf-8", "replace")
     match kind:
         case Kind.LINES:
-            title = " ".join(_level(word) for word in text.split())
+            title = ", ".join(_level(word) for word in text.split())
         case Kind.BAUD:
             title = f"{text} baud"
         case Kind.PORT:

@@ -14,15 +14,17 @@ from simulator.record.ladder import Kind, Step
 from simulator.record.transits import Fate
 from simulator.scorecard.text import one_line, plural
 
-WIDTH = 720
-HOST, CHIP = 84, 700
+WIDTH = 640
+HOST, CHIP = 66, 624
 """Where the two lifelines are."""
 MIDDLE = (HOST + CHIP) // 2
+LEFT = HOST + 12
+"""Where labels begin: all at one edge, which is in sight on the narrowest screen too."""
 
 SILENCE_NS = NS_PER_S * 3 // 10
 """How long nothing must happen to be drawn as a gap, in nanoseconds."""
 
-LABEL = 88
+LABEL = 84
 """Most characters of a label."""
 
 _TOP = 30
@@ -39,7 +41,7 @@ _HEAD = {Kind.TO_CHIP: "M{0} 0l-9-4v8z", Kind.TO_HOST: "M{0} 0l9-4v8z"}
 def _shapes() -> Iterator[str]:
     for way, start, end, sign in ((Kind.TO_CHIP, HOST, CHIP, 1), (Kind.TO_HOST, CHIP, HOST, -1)):
         head = _HEAD[way].format(end)
-        lost = start + sign * 400
+        lost = start + sign * 360
         bodies = {
             Fate.DELIVERED: f'<path d="M{start} 0H{end}"/><path class="s" d="{head}"/>',
             Fate.LATE: f'<path class="d" d="M{start} 0H{end}"/><path class="s" d="{head}"/>',
@@ -48,7 +50,7 @@ def _shapes() -> Iterator[str]:
             Fate.DAMAGED: f'<path d="M{start} 0H{MIDDLE - sign * 24}l{sign * 8}-6 {sign * 8} 12 {sign * 8}-12 {sign * 8} 12 '
             f'{sign * 8}-12 {sign * 8} 6H{end}"/><path class="s" d="{head}"/>',
             Fate.LOST: f'<path d="M{start} 0H{lost}m-6-6l12 12m0-12l-12 12"/>',
-            Fate.INVENTED: f'<path d="M{start + sign * 300} 0H{end}m{-sign * (abs(end - start) - 300)}-5v10"/>'
+            Fate.INVENTED: f'<path d="M{start + sign * 260} 0H{end}m{-sign * (abs(end - start) - 260)}-5v10"/>'
             f'<path class="s" d="{head}"/>',
         }
         yield from (f'<g id="{way}-{fate}">{body}</g>' for fate, body in bodies.items())
@@ -73,12 +75,12 @@ def ladder_svg(steps: Sequence[Step], name: str) -> str:
     for step in steps:
         if last_ns is not None and step.at_ns - last_ns > SILENCE_NS and step.kind is not Kind.SKIPPED:
             breaks.append((y, y + 22))
-            rows.append(_text(MIDDLE, y + 15, f"{(step.at_ns - last_ns) / NS_PER_S:.1f} s without a sign", "q"))
+            rows.append(_text(LEFT, y + 15, f"{(step.at_ns - last_ns) / NS_PER_S:.1f} s without a sign", "q"))
             y += 22
         if step.kind is Kind.SKIPPED:
             breaks.append((y, y + 26))
         elif (moment := f"{step.at_ns / NS_PER_S:.3f}") != shown:
-            rows.append(_text(HOST - 14, y + 13, moment, "t"))
+            rows.append(_text(HOST - 12, y + 13, moment, "t"))
             shown = moment
         drawn, height = _row(step, y)
         rows.append(drawn)
@@ -87,7 +89,7 @@ def ladder_svg(steps: Sequence[Step], name: str) -> str:
     y += 8
     return (
         f'<svg class="ladder" viewBox="0 0 {WIDTH} {y + 6}" width="{WIDTH}" role="img" aria-label="{escape(name)}">'
-        f"{_text(HOST, 14, 'flasher', 'e')}{_text(CHIP, 14, 'chip', 'e n')}{_text(HOST - 14, 14, 's', 't')}"
+        f"{_text(HOST, 14, 'flasher', 'e')}{_text(CHIP, 14, 'chip', 'e n')}{_text(HOST - 12, 14, 's', 't')}"
         f'<path class="l" d="{_lifelines(breaks, y)}"/>' + "".join(rows) + "</svg>"
     )
 
@@ -109,17 +111,17 @@ def _row(step: Step, y: int) -> tuple[str, int]:
         case Kind.TO_CHIP | Kind.TO_HOST:
             return _frame(step, y)
         case Kind.SKIPPED:
-            return _text(MIDDLE, y + 17, f"\u22ee {plural(step.count, 'step')}: {step.title}", "q"), 26
+            return _text(LEFT, y + 17, f"\u22ee {plural(step.count, 'step')}: {step.title}", "q"), 26
         case Kind.FAULT:
             name, _, rest = step.title.partition(" struck ")
-            return _text(MIDDLE, y + 14, f"\u21af {name}{': ' + rest if rest else ''}", "m f"), 22
+            return _text(LEFT, y + 14, f"\u21af {name}{': ' + rest if rest else ''}", "f"), 22
         case Kind.CHIP | Kind.GAP:
             word = "the model does not know: " if step.kind is Kind.GAP else ""
             return f'<circle class="p" cx="{CHIP}" cy="{y + 9}" r="3.5"/>' + _text(
-                CHIP - 10, y + 13, word + _counted(step), "n"
+                CHIP - 12, y + 13, word + _counted(step), "n"
             ), 20
         case _:
-            return f'<path class="p" d="M{HOST - 4} {y + 5}h8v8h-8z"/>' + _text(HOST + 10, y + 13, _counted(step), ""), 20
+            return f'<path class="p" d="M{HOST - 4} {y + 5}h8v8h-8z"/>' + _text(LEFT, y + 13, _counted(step), ""), 20
 
 
 def _frame(step: Step, y: int) -> tuple[str, int]:
@@ -135,11 +137,11 @@ def _frame(step: Step, y: int) -> tuple[str, int]:
         parts += f' <tspan class="f">\u00b7 {fate}</tspan>'
     kind = " f" if fate or step.refused else ""
     full = f"<title>{escape(one_line(whole, 1000))}</title>" if len(whole) > LABEL else ""
-    drawn = f'<text class="m" x="{MIDDLE}" y="{y + 13}">{full}{parts}</text>'
+    drawn = f'<text x="{LEFT}" y="{y + 13}">{full}{parts}</text>'
     drawn += f'<use class="a{kind}" href="#{step.kind}-{step.fate}" y="{y + 21}"/>'
     if not step.fault:
         return drawn, 30
-    return drawn + _text(MIDDLE, y + 38, f"\u21af {step.fault}", "m f"), 46
+    return drawn + _text(LEFT, y + 40, f"\u21af {step.fault}", "f"), 48
 
 
 def _counted(step: Step) -> str:

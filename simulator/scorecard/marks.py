@@ -27,10 +27,10 @@ class Mark:
 
 MARKS = MappingProxyType(
     {
-        Verdict.FALSE_SUCCESS: Mark("F", "\u26a0", "Said that it worked; the flash is wrong.", "bold white on red"),
+        Verdict.FALSE_SUCCESS: Mark("F", "!", "Said that it worked; the flash is wrong.", "bold white on red"),
         Verdict.BRICKED: Mark("B", "\u25a0", "Left a board that cannot be flashed any more.", "bold red"),
-        Verdict.HUNG: Mark("H", "\u29d6", "Did not end in time.", "bold magenta"),
-        Verdict.CRASHED: Mark("X", "\u2715", "Ended in a traceback, or was killed.", "red"),
+        Verdict.HUNG: Mark("H", "\u221e", "Did not end in time.", "bold magenta"),
+        Verdict.CRASHED: Mark("X", "\u00d7", "Ended in a traceback, or was killed.", "red"),
         Verdict.FAILED_MISDIAGNOSED: Mark("M", "?", "Stopped in time, and named another cause or none.", "yellow"),
         Verdict.MODEL_GAP: Mark("G", "\u2026", "The simulator does not know what the real thing does.", "dim"),
         Verdict.NOT_EXERCISED: Mark("N", "\u2013", "The planned fault did not strike.", "dim"),

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.campaign.case import CLEAN
 from simulator.campaign.oracle import Verdict, worst_first
 from simulator.scorecard.card import About, Card, Entry
 from simulator.scorecard.grade import Row, flashers, of, rows, visited
@@ -103,11 +102,6 @@ class Line:
     preset: str
     about: About | None
     cells: tuple[Cell, ...]
-
-    @property
-    def is_sweep(self) -> bool:
-        """Whether its cells have many cases."""
-        return any(cell.points for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +225,9 @@ class View:
         return name if name in self.described else ""
 
     @property
-    def is_clean_only(self) -> bool:
-        """Whether there is nothing but runs without faults."""
-        return all(entry.preset == CLEAN for entry in self.card.cases)
+    def has_sweep(self) -> bool:
+        """Whether a field of the matrix has many cases."""
+        return any(len(row.entries) > 1 for row in self._rows.values())
 
 
 def anchor(entry: Entry) -> str:

@@ -18,7 +18,7 @@ from flashcore.protocol.slip import encode
 from simulator.links.virtual import VirtualPort
 from simulator.record.crossings import Crossing, Recorder, Way, of_transcript
 from simulator.record.events import Event
-from simulator.record.excerpt import HEAD, TAIL, excerpt
+from simulator.record.excerpt import ALIKE, HEAD, TAIL, excerpt
 from simulator.record.frame_text import Reader, loose
 from simulator.record.ladder import Kind, Step, ladder
 from simulator.record.transits import Fate, transits
@@ -141,8 +141,8 @@ def test_text_is_quoted_and_noise_is_not() -> None:
 def test_line_edges_and_resets_are_in_their_place() -> None:
     titles = [step.title for step in recorded()[0][:9]]
     assert titles[1:3] == ["port opened", "115200 baud"]
-    assert "DTR released RTS asserted" in titles
-    assert titles.index("DTR released RTS asserted") < titles.index("EN low") < titles.index("reset POWERON_RESET strap 0x03")
+    assert "DTR released, RTS asserted" in titles
+    assert titles.index("DTR released, RTS asserted") < titles.index("EN low") < titles.index("reset POWERON_RESET strap 0x03")
 
 
 # --- excerpts and JSON -----------------------------------------------------------------------------------------------
@@ -168,6 +168,16 @@ def test_an_excerpt_has_the_ends_and_every_strike_and_says_what_it_leaves_out() 
 def test_an_excerpt_stays_short_where_everything_strikes() -> None:
     short = excerpt([rung(number, fate=Fate.LOST) for number in range(3000)], limit=30)
     assert sum(step.kind is not Kind.SKIPPED for step in short) == 30
+
+
+def test_a_fault_that_strikes_the_same_again_and_again_is_shown_a_few_times() -> None:
+    steps = [
+        Step(at_ns=number, end_ns=number, kind=Kind.TO_HOST, title="SYNC answer", fate=Fate.LOST, fault="d2h:every(2):drop")
+        if number % 20 == 0
+        else rung(number)
+        for number in range(2000)
+    ]
+    assert len(struck(excerpt(steps, limit=500))) == ALIKE
 
 
 def test_a_short_ladder_is_shown_whole() -> None:

@@ -210,7 +210,7 @@ def test_a_failure_is_reported_with_all_that_repeats_it(pytester: pytest.Pyteste
             r"frames: .* [<>] .*",
             r" +\d+\.\d{6} > FLASH_DATA #1: 1024 bytes",
             r" +\d+\.\d{6} < SPI_FLASH_MD5 answer: ok, 32 bytes",
-            r"edges: +\d+\.\d{6} \| DTR asserted RTS asserted",
+            r"edges: +\d+\.\d{6} \| DTR asserted, RTS asserted",
             r"repeat: .*",
         ]
     )
