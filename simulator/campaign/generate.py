@@ -1,41 +1,18 @@
-"""Making the cases of a campaign: one per preset, or count-then-sweep.
-
-A fault is an index, not a probability: a clean run counts the frames that go each way, then each kind of fault strikes each
-frame once. All points together are what coverage is measured against. Pairs of such faults are too many for that, so some
-are drawn by seed.
-"""
+"""The cases that are made from fault presets and from faults with a known effect, one each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 from simulator.campaign import singles
 from simulator.campaign.case import CLEAN, Case
 from simulator.campaign.jobs import job_of
 from simulator.faults import presets
-from simulator.flashers.adapter import Evidence
 from simulator.flashers.task import Job
-from simulator.rng import Rng
-
-KINDS = MappingProxyType(
-    {
-        "drop": "drop",
-        "corrupt": "corrupt(mask=0x01)",
-        "duplicate": "duplicate",
-        "delay": "delay(7.0)",
-        "truncate": "truncate(keep=6)",
-        "insert": "insert(data=55aa00)",
-    }
-)
-"""What strikes each frame in a sweep. The delay is longer than the waits for an ordinary answer of all flashers measured
-(esptool 5 waits 6 s for a data block); what is inserted is noise without a delimiter."""
 
 SMOKE_SIZE = 64 * 1024
 """Bytes that a case of the smoke suite writes: three blocks for a stub."""
-SWEEP_SIZE = 256 * 1024
-"""Bytes that a case of a sweep writes."""
 
 
 def clean(flasher: str, *, suite: str, board: str, seed: int, job: Job) -> Case:
@@ -92,38 +69,6 @@ def row(base: Case, name: str) -> Case:
         transient=found.transient,
         accept=found.accept,
     )
-
-
-def sweep(base: Case, counted: Evidence) -> list[Case]:
-    """Return a case for each kind of fault at each frame in each direction.
-
-    Args:
-        base: The clean case.
-        counted: What the clean run showed.
-    """
-    directions = (("h2d", counted.frames_to_device), ("d2h", counted.frames_to_host))
-    return [
-        replace(base, preset=f"{place}-{kind}", faults=(f"{place}:nth_frame(any,{number}):{action}",))
-        for place, count in directions
-        for kind, action in KINDS.items()
-        for number in range(1, count + 1)
-    ]
-
-
-def pairs(singles: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """Return `count` cases with two different faults of `singles` each, drawn by `seed`, none twice.
-
-    There are fewer where `singles` has not so many pairs.
-    """
-    dice = Rng(seed).stream("campaign.pairs")
-    found: dict[tuple[int, int], Case] = {}
-    possible = len(singles) * (len(singles) - 1) // 2
-    while len(found) < min(count, possible):
-        one, other = sorted((dice.below(len(singles)), dice.below(len(singles))))
-        if one != other and (one, other) not in found:
-            faults = singles[one].faults + singles[other].faults
-            found[one, other] = replace(singles[one], preset="pair", faults=faults)
-    return list(found.values())
 
 
 def spread(cases: Sequence[Case], count: int | None) -> list[Case]:

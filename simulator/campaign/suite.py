@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum, unique
 
 from flashcore.errors import PlanError
-from simulator.campaign import generate
+from simulator.campaign import generate, sweep
 from simulator.campaign.case import DEFAULT_BOARD, Case
 from simulator.faults.text import parse
 from simulator.flashers.adapter import Evidence
@@ -24,7 +24,9 @@ class Suite(StrEnum):
     SINGLES = "singles"
     """Single faults whose effect on today's flashers is known."""
     SWEEP = "sweep"
-    """Each kind of fault at each frame, each way."""
+    """Each kind of fault at each frame each way, each change of the lines, each operation of the flash."""
+    EXHAUSTIVE = "exhaustive"
+    """Everything that may happen to the frames by which one block is written, taken together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Order:
         seed: The runs' only randomness.
         size: Bytes to write; by default what the suite is made for.
         pairs: In a sweep, how many pairs of faults besides.
+        frame: In a sweep, the bytes of this frame and nothing else.
         limit: Most cases for a flasher, spread evenly; all by default.
     """
 
@@ -47,6 +50,7 @@ class Order:
     seed: int = 0
     size: int | None = None
     pairs: int = 0
+    frame: str = ""
     limit: int | None = None
 
     @property
@@ -56,7 +60,8 @@ class Order:
 
     def clean(self, flasher: str) -> Case:
         """Return the run without faults of `flasher`."""
-        usual = generate.SWEEP_SIZE if self.suite is Suite.SWEEP and not self.faults else generate.SMOKE_SIZE
+        sizes = {Suite.SWEEP: sweep.SIZE, Suite.EXHAUSTIVE: sweep.SMALL_SIZE}
+        usual = generate.SMOKE_SIZE if self.faults else sizes.get(self.suite, generate.SMOKE_SIZE)
         job = Job.of_size(self.size or usual, self.seed)
         return generate.clean(flasher, suite=self.name, board=self.board, seed=self.seed, job=job)
 
@@ -68,7 +73,7 @@ class Order:
             counted: What its run without faults showed.
 
         Raises:
-            PlanError: A fault is unknown or malformed, or two presets ask for different jobs.
+            PlanError: A fault or a frame is unknown or malformed, or two presets ask for different jobs.
         """
         base = self.clean(flasher)
         if self.faults:
@@ -81,8 +86,10 @@ class Order:
             case Suite.SINGLES:
                 return generate.single(base)
             case Suite.SWEEP:
-                singles = generate.sweep(base, counted)
-                return singles + generate.pairs(singles, self.pairs, self.seed)
+                singles = sweep.sweep_bytes(base, self.frame, counted) if self.frame else sweep.sweep(base, counted)
+                return singles + sweep.pairs(singles, self.pairs, self.seed)
+            case Suite.EXHAUSTIVE:
+                return sweep.exhaustive(base, counted)
 
     def cases(self, flasher: str, counted: Evidence) -> list[Case]:
         """Return the cases of `flasher` that are to run; see `points`."""

@@ -40,7 +40,9 @@ class Evidence:
         frames_to_host: Frames that reached the host.
         bytes_to_device: Bytes that the host sent.
         bytes_to_host: Bytes that reached the host.
-        line_edges: Changes of the modem lines at the adapter.
+        passed_to_device: Command and size of each frame that the host sent; empty where faults were planned.
+        passed_to_host: The same of the frames that reached the host.
+        line_edges: Changes of the modem lines that the host asked for.
         flash_ops: Operations that changed cells or status of the flash.
         ladder: What happened on the line, in short; empty unless the scenario says that events are to be kept.
     """
@@ -61,6 +63,8 @@ class Evidence:
     frames_to_host: int = 0
     bytes_to_device: int = 0
     bytes_to_host: int = 0
+    passed_to_device: tuple[tuple[int, int], ...] = ()
+    passed_to_host: tuple[tuple[int, int], ...] = ()
     line_edges: int = 0
     flash_ops: int = 0
     ladder: tuple[Step, ...] = ()
@@ -127,6 +131,8 @@ class Result:
         try:
             shown = dict(fields.pop("evidence"))
             shown["faults"] = tuple(FaultOutcome(**item) for item in shown["faults"])
+            for name in ("passed_to_device", "passed_to_host"):
+                shown[name] = tuple((command, size) for command, size in shown[name])
             for name in ("gaps", "left"):
                 shown[name] = tuple(shown[name])
             shown["ladder"] = tuple(Step.from_fields(item) for item in shown.get("ladder", ()))

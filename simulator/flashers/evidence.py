@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from flashcore.errors import CancelledError, FlashcoreError
 from flashcore.port import NS_PER_S, ns
-from simulator.faults.frames import FrameFollower
 from simulator.flashers.adapter import Evidence
+from simulator.flashers.counters import EdgeCounter, FrameCounter
 from simulator.flashers.images import Image
 from simulator.flashers.job import FaultOutcome
 from simulator.flashers.task import Job, Task
@@ -24,7 +24,6 @@ from simulator.record.crossings import Recorder
 from simulator.record.excerpt import excerpt
 from simulator.record.ladder import ladder
 from simulator.scenario import World
-from simulator.wire import Chunk
 
 SECTOR = 4096
 """Erase unit of the flash: what lies in the same sector behind an image may change."""
@@ -74,13 +73,13 @@ class Watch:
             _preload(self.world, task.job)
         self._before = self.world.flash_image()
         self._held_before = _held(self.world)
-        self._frames = (_FrameCounter(), _FrameCounter())
-        self._edges = _EdgeCounter()
+        self._frames = (FrameCounter(), FrameCounter())
+        self._edges = EdgeCounter()
         self._operations = 0
         # Before the faults, where they see the same frames as these do.
         device.adapter.taps.host_to_bridge.insert(0, self._frames[0])
         device.adapter.taps.bridge_to_host.insert(0, self._frames[1])
-        self._edges.watch(device.adapter)
+        device.adapter.taps.lines.insert(0, self._edges)
         self._recorder = Recorder(device, self.world.journal) if task.scenario.keep_events else None
         self._limit_ns = ns(task.limit_s)
         self._guard()
@@ -139,6 +138,8 @@ class Watch:
             frames_to_host=to_host.count,
             bytes_to_device=to_device.bytes,
             bytes_to_host=to_host.bytes,
+            passed_to_device=tuple(to_device.passed) if not world.planned else (),
+            passed_to_host=tuple(to_host.passed) if not world.planned else (),
             line_edges=self._edges.count,
             flash_ops=self._operations,
             ladder=tuple(excerpt(ladder(recorder.events, recorder.crossings))) if recorder is not None else (),
@@ -183,51 +184,6 @@ class Watch:
 
         changed: Any = device
         changed.advance, changed.submit = bounded, _contained(device.submit)
-
-
-class _FrameCounter:
-    """A tap that counts frames and bytes and changes nothing."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.bytes = 0
-        self._follower = FrameFollower()
-        self._stopped = False
-
-    def __call__(self, chunk: Chunk) -> Sequence[Chunk]:
-        if self._stopped:
-            return (chunk,)
-        self.bytes += len(chunk.data)
-        for part in self._follower.follow(chunk):
-            if part.frame is not None and part.frame.opcode is not None:
-                self.count = part.frame.number
-        return (chunk,)
-
-    def stop(self) -> None:
-        """Count no more."""
-        self._stopped = True
-
-
-class _EdgeCounter:
-    """Counts the changes of the modem lines that the adapter carries out."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._stopped = False
-
-    def watch(self, adapter: Any) -> None:
-        """Count those of `adapter`."""
-        reach = adapter._lines_reach
-
-        def counted(dtr: bool, rts: bool) -> None:
-            self.count += not self._stopped and (dtr, rts) != (adapter.dtr, adapter.rts)
-            reach(dtr, rts)
-
-        adapter._lines_reach = counted
-
-    def stop(self) -> None:
-        """Count no more."""
-        self._stopped = True
 
 
 def _contained(function: Callable[[_A], _R]) -> Callable[[_A], _R]:

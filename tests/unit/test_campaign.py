@@ -11,7 +11,7 @@ import pytest
 from flashcore.errors import PlanError, ScenarioError
 from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
 from simulator.campaign.case import CLEAN
-from simulator.campaign.generate import KINDS, catalogue, pairs, smoke, spread, sweep
+from simulator.campaign.generate import catalogue, smoke, spread
 from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in, worst_first
 from simulator.campaign.shrink import shrink
 from simulator.campaign.store import Store, read
