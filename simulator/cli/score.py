@@ -38,7 +38,7 @@ Examples:
 @click.argument("flashers", metavar="FLASHER...", nargs=-1, required=True)
 @click.option(
     "--suite",
-    type=click.Choice(("smoke", "catalogue", "singles", "sweep")),
+    type=click.Choice(("smoke", "catalogue", "singles", "sweep", "exhaustive")),
     default="smoke",
     show_default=True,
     help="The commonest failures; each row of the fault catalogue; single faults with known effects; or every kind of fault "
@@ -52,6 +52,9 @@ Examples:
     type=click.IntRange(1, 1 << 20),
     metavar="BYTES",
     help="How much to write.  [default: 64 KiB; in a sweep 256 KiB]",
+)
+@click.option(
+    "--frame", default="", metavar="FRAME", help="In a sweep, only each byte of this frame, for example h2d:FLASH_DEFL_DATA,2."
 )
 @click.option(
     "--pairs", "pair_count", type=click.IntRange(0), default=0, metavar="N", help="In a sweep, N pairs of faults as well."
@@ -74,6 +77,7 @@ def command(
     board: str,
     seed: int,
     size: int | None,
+    frame: str,
     pair_count: int,
     shrink: bool,
     jobs: int,
@@ -95,7 +99,9 @@ def command(
     from simulator.scenario import Scenario
 
     Scenario(board=board, faults=faults).check()
-    order = Order(suite=Suite(suite), faults=faults, board=board, seed=seed, size=size, pairs=pair_count, limit=limit)
+    order = Order(
+        suite=Suite(suite), faults=faults, board=board, seed=seed, size=size, pairs=pair_count, frame=frame, limit=limit
+    )
     adapters = {name: adapter(name, progress=_say) for name in flashers}
     return _score(order, adapters, jobs=jobs, shrink=shrink, forms=forms, resume=resume)
 

@@ -11,14 +11,13 @@ import pytest
 from flashcore.errors import PlanError, ScenarioError
 from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
 from simulator.campaign.case import CLEAN
-from simulator.campaign.generate import catalogue, smoke, spread
+from simulator.campaign.generate import catalogue, smoke
 from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in, worst_first
 from simulator.campaign.shrink import shrink
 from simulator.campaign.store import Store, read
 from simulator.campaign.suite import Order, Suite
 from simulator.faults import presets
 from simulator.faults.presets.preset import parse_preset
-from simulator.faults.text import parse
 from simulator.flashers.adapter import Evidence, Result
 from simulator.flashers.images import Image
 from simulator.flashers.job import FaultOutcome
@@ -118,36 +117,6 @@ def test_the_catalogue_has_one_case_per_row_with_its_expectation_and_its_accepte
 
 def test_smoke_is_a_part_of_the_catalogue() -> None:
     assert {case.id for case in smoke(BASE)} < {case.id for case in catalogue(BASE)}
-
-
-def test_a_sweep_has_each_kind_of_fault_once_at_each_frame_each_way() -> None:
-    cases = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=3, frames_to_host=2))
-    assert len(cases) == len(KINDS) * 5 == len({case.id for case in cases})
-    texts = {text for case in cases for text in case.faults}
-    drops = {f"h2d:nth_frame(any,{n}):drop" for n in (1, 2, 3)} | {f"d2h:nth_frame(any,{n}):drop" for n in (1, 2)}
-    assert drops == {text for text in texts if text.endswith("drop")}
-    assert all(parse(text).times == 1 and parse(text).transient for text in texts)
-
-
-def test_pairs_are_two_different_faults_each_drawn_by_seed_and_never_twice() -> None:
-    singles = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=2))
-    drawn = pairs(singles, 20, seed=5)
-    assert [case.id for case in drawn] == [case.id for case in pairs(singles, 20, seed=5)]
-    assert [case.id for case in drawn] != [case.id for case in pairs(singles, 20, seed=6)]
-    assert len({case.faults for case in drawn}) == 20
-    assert all(len(set(case.faults)) == 2 for case in drawn)
-
-
-def test_there_are_no_more_pairs_than_there_can_be() -> None:
-    singles = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=1))[:3]
-    assert len({case.faults for case in pairs(singles, 100, seed=1)}) == 3
-    assert pairs(singles[:1], 5, seed=1) == []
-
-
-def test_a_limit_spreads_the_cases_evenly() -> None:
-    cases = sweep(BASE, dataclasses.replace(GOOD, frames_to_device=10))
-    assert spread(cases, None) == spread(cases, 1000) == cases
-    assert spread(cases, 3) == [cases[0], cases[20], cases[40]]
 
 
 def test_a_fault_preset_given_by_name_is_judged_as_in_the_suite() -> None:
