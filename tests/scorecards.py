@@ -69,6 +69,7 @@ def card(*cases: Entry, **meta: object) -> Card:
                 duty="Stop, and say that nothing at all was received.",
                 transient=False,
                 evidence=("espressif/esptool#840", "javascript:alert(3)#1"),
+                faults=("d2h:always:drop",),
             )
         },
     }

@@ -80,7 +80,7 @@ class Watch:
         device.adapter.taps.host_to_bridge.insert(0, self._frames[0])
         device.adapter.taps.bridge_to_host.insert(0, self._frames[1])
         device.adapter.taps.lines.insert(0, self._edges)
-        self._recorder = Recorder(device, self.world.journal) if task.scenario.keep_events else None
+        self._recorder = _recorder(self.world) if task.scenario.keep_events else None
         self._limit_ns = ns(task.limit_s)
         self._guard()
 
@@ -184,6 +184,15 @@ class Watch:
 
         changed: Any = device
         changed.advance, changed.submit = bounded, _contained(device.submit)
+
+
+def _recorder(world: World) -> Recorder:
+    """Return what records every line of the world."""
+    recorder = Recorder(world.device, world.journal)
+    for unit in world.host.units:
+        if unit.device is not world.device:
+            recorder.watch(unit.device, unit.nodes[0].name if unit.nodes else unit.identity.product)
+    return recorder
 
 
 def _contained(function: Callable[[_A], _R]) -> Callable[[_A], _R]:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from simulator.board.board import AdapterDevice
+from simulator.board.board import Device
+from simulator.kernel import Kernel
 from simulator.record.events import Event, Journal
-from simulator.wire import Chunk, Tap
+from simulator.wire import Chunk
 
 
 @unique
@@ -33,71 +34,94 @@ class Crossing:
         way: Where they go.
         position: How many events the journal had when they set out.
         sent: What set out; ``None`` for bytes that a fault made.
+        line: Name of the port, where it is not the one that the run is about.
         arrived: What is left of it behind all faults.
     """
 
     way: Way
     position: int
     sent: Chunk | None
+    line: str = ""
     arrived: list[Chunk] = field(default_factory=list)
 
 
 class Recorder:
-    """Records what crosses from one side of a device's cable to the other, until it is stopped.
+    """Records what crosses from one side of a cable to the other, until it is stopped.
 
     Args:
-        device: The device, with its faults installed.
+        device: The device that the run is about, with its faults installed.
         journal: The run's journal, which keeps its events.
     """
 
-    def __init__(self, device: AdapterDevice, journal: Journal) -> None:
+    def __init__(self, device: Device, journal: Journal) -> None:
         self.crossings: list[Crossing] = []
         """What crossed so far, in order."""
         self._journal = journal
-        self._kernel = device.kernel
         self._end: int | None = None
-        self._latest: dict[Way, tuple[int, Crossing]] = {}
+        self.watch(device)
+
+    def watch(self, device: Device, line: str = "") -> None:
+        """Record what crosses the cable of a device.
+
+        Args:
+            device: The device, with its faults installed.
+            line: Name of its port, where it is not the one that the run is about.
+        """
         taps = device.adapter.taps
-        ends = (
+        for way, first, last in (
             (Way.TO_CHIP, taps.host_to_bridge, taps.bridge_to_chip),
             (Way.TO_HOST, taps.chip_to_bridge, taps.bridge_to_host),
-        )
-        for way, first, last in ends:
-            first.insert(0, self._entry(way))
-            last.append(self._exit(way))
+        ):
+            end = _Ends(self, device.kernel, way, line)
+            first.insert(0, end.entry)
+            last.append(end.exit)
 
     @property
     def events(self) -> Sequence[Event]:
         """The journal's events up to the moment at which the recorder was stopped."""
         return self._journal.events[: self._end]
 
+    @property
+    def position(self) -> int | None:
+        """How many events there are by now; ``None`` when nothing is recorded any more."""
+        return len(self._journal.events) if self._end is None else None
+
     def stop(self) -> None:
         """Record no more."""
         self._end = len(self._journal.events)
 
-    def _entry(self, way: Way) -> Tap:
-        def tap(chunk: Chunk) -> Sequence[Chunk]:
-            if self._end is None:
-                crossing = Crossing(way, len(self._journal.events), chunk)
-                self.crossings.append(crossing)
-                self._latest[way] = self._kernel.now, crossing
-            return (chunk,)
 
-        return tap
+class _Ends:
+    """The two ends of one way of one line."""
 
-    def _exit(self, way: Way) -> Tap:
-        def tap(chunk: Chunk) -> Sequence[Chunk]:
-            if self._end is None and chunk.data:
-                set_out_ns, crossing = self._latest.get(way, (-1, None))
-                # Whatever comes out at another moment than bytes went in is a fault's own.
-                if crossing is None or set_out_ns != self._kernel.now:
-                    crossing = Crossing(way, len(self._journal.events), None)
-                    self.crossings.append(crossing)
-                    self._latest[way] = self._kernel.now, crossing
-                crossing.arrived.append(chunk)
-            return (chunk,)
+    def __init__(self, recorder: Recorder, kernel: Kernel, way: Way, line: str) -> None:
+        self._recorder = recorder
+        self._kernel = kernel
+        self._way = way
+        self._line = line
+        self._latest: Crossing | None = None
+        self._set_out_ns = 0
 
-        return tap
+    def entry(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Note what sets out."""
+        self._begin(chunk)
+        return (chunk,)
+
+    def exit(self, chunk: Chunk) -> Sequence[Chunk]:
+        """Note what arrives."""
+        if chunk.data:
+            # Whatever comes out at another moment than bytes went in is a fault's own.
+            if self._latest is None or self._set_out_ns != self._kernel.now:
+                self._begin(None)
+            if self._latest is not None and self._recorder.position is not None:
+                self._latest.arrived.append(chunk)
+        return (chunk,)
+
+    def _begin(self, chunk: Chunk | None) -> None:
+        position = self._recorder.position
+        if position is not None:
+            self._latest, self._set_out_ns = Crossing(self._way, position, chunk, self._line), self._kernel.now
+            self._recorder.crossings.append(self._latest)
 
 
 def of_transcript(events: Iterable[Event]) -> list[Crossing]:
@@ -106,5 +130,5 @@ def of_transcript(events: Iterable[Event]) -> list[Crossing]:
     for position, event in enumerate(events):
         if event.kind in (Way.TO_CHIP, Way.TO_HOST):
             chunk = Chunk(event.content, event.at_ns, 0, 0)
-            crossings.append(Crossing(Way(event.kind), position, chunk, [chunk]))
+            crossings.append(Crossing(Way(event.kind), position, chunk, arrived=[chunk]))
     return crossings

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     """Steps that an excerpt leaves out."""
 
 
+_PORT_WORDS = {"open": "port opened", "close": "port closed", "unplug": "unplugged"}
 _WAYS = (Kind.TO_CHIP, Kind.TO_HOST)
 
 _KINDS = {
@@ -41,7 +42,10 @@ _KINDS = {
     "baud": Kind.BAUD,
     "open": Kind.PORT,
     "close": Kind.PORT,
+    "unplug": Kind.PORT,
+    "usb": Kind.PORT,
     "chip": Kind.CHIP,
+    "boot": Kind.CHIP,
     "fault": Kind.FAULT,
     "gap": Kind.GAP,
 }
@@ -106,13 +110,14 @@ def ladder(events: Sequence[Event], crossings: Sequence[Crossing]) -> list[Step]
         crossings: What crossed, from a recorder or of a transcript.
     """
     found = [(position, _of_event(event, _KINDS[event.kind])) for position, event in enumerate(events) if event.kind in _KINDS]
-    reader = Reader()
+    readers: dict[str, Reader] = {}
     resets = [position for position, event in enumerate(events) if event.kind == "chip" and event.content.startswith(b"reset")]
     for transit in sorted(transits(crossings), key=lambda item: (item.position, item.at_ns)):
         while resets and resets[0] < transit.position:
             del resets[0]
-            reader.reset()
-        found.append((transit.position, _of_transit(transit, reader)))
+            for reader in readers.values():
+                reader.reset()
+        found.append((transit.position, _of_transit(transit, readers.setdefault(transit.line, Reader()))))
     # A journal's position is that of the next event, so at equal positions the bytes came first.
     found.sort(key=lambda entry: (entry[0], entry[1].kind not in _WAYS))
     return list(_merged(_blamed(found)))
@@ -147,7 +152,7 @@ def _of_event(event: Event, kind: Kind) -> Step:
         case Kind.BAUD:
             title = f"{text} baud"
         case Kind.PORT:
-            title = f"port {'opened' if event.kind == 'open' else 'closed'}"
+            title = _PORT_WORDS.get(event.kind) or f"USB device {text}"
         case _:
             title = text
     return Step(at_ns=event.at_ns, end_ns=event.at_ns, kind=kind, title=title)
@@ -175,7 +180,7 @@ def _of_transit(transit: Transit, reader: Reader) -> Step:
         at_ns=transit.at_ns,
         end_ns=transit.end_ns,
         kind=Kind.TO_CHIP if is_request else Kind.TO_HOST,
-        title=words.title,
+        title=f"{transit.line}: {words.title}" if transit.line else words.title,
         detail="; ".join(details),
         size=len(transit.data),
         fate=transit.fate,

@@ -50,6 +50,7 @@ class Transit:
         fate: What became of it.
         arrived: What came of it.
         delay_ns: How long it was held up.
+        line: Name of the port, where it is not the one that the run is about.
     """
 
     way: Way
@@ -61,6 +62,7 @@ class Transit:
     fate: Fate = Fate.DELIVERED
     arrived: tuple[bytes, ...] = ()
     delay_ns: int = 0
+    line: str = ""
 
 
 @dataclass(slots=True)
@@ -80,9 +82,9 @@ class _Item:
 
 
 def transits(crossings: Sequence[Crossing]) -> Iterator[Transit]:
-    """Yield all frames and other runs of bytes, those to the chip first."""
-    for way in Way:
-        own = [crossing for crossing in crossings if crossing.way is way]
+    """Yield all frames and other runs of bytes, one direction of one line after the other."""
+    for way, line in sorted({(crossing.way, crossing.line) for crossing in crossings}):
+        own = [crossing for crossing in crossings if (crossing.way, crossing.line) == (way, line)]
         sent = _cut((index, item.sent) for index, item in enumerate(own) if item.sent is not None)
         arrived = _cut((index, chunk) for index, item in enumerate(own) for chunk in item.arrived)
         free_ns = 0
@@ -183,4 +185,5 @@ def _transit(own: Sequence[Crossing], way: Way, before: _Item | None, after: Seq
         fate=fate,
         arrived=tuple(other.data for other in after),
         delay_ns=delay_ns,
+        line=own[item.first].line,
     )

@@ -70,6 +70,8 @@ class About(Part, frozen=True, kw_only=True):
         transient: Whether a flasher is expected to get over it.
         evidence: Reports of it, as repository#number.
         modelled: What the model leaves out.
+        faults: The faults in text form.
+        device: What is at the port instead of the board, if anything.
     """
 
     title: str
@@ -79,6 +81,8 @@ class About(Part, frozen=True, kw_only=True):
     transient: bool = True
     evidence: tuple[str, ...] = ()
     modelled: str = ""
+    faults: tuple[str, ...] = ()
+    device: str = ""
 
 
 class Meta(Part, frozen=True, kw_only=True):

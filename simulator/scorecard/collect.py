@@ -103,6 +103,8 @@ def _about(row: presets.FaultPreset) -> About:
         transient=row.transient,
         evidence=row.evidence,
         modelled=row.modelled,
+        faults=row.faults,
+        device=row.device,
     )
 
 

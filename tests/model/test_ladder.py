@@ -90,12 +90,12 @@ def test_a_transcript_gives_the_same_ladder_as_a_recorder_where_nothing_is_damag
 
 def test_equal_frames_in_one_write_are_told_apart_by_their_place() -> None:
     frame = encode(commands.sync().pack())
-    crossing = Crossing(Way.TO_CHIP, 0, Chunk(frame * 3, 5, 0, 115200), [Chunk(frame * 2, 5, 0, 115200)])
+    crossing = Crossing(Way.TO_CHIP, 0, Chunk(frame * 3, 5, 0, 115200), arrived=[Chunk(frame * 2, 5, 0, 115200)])
     assert [item.fate for item in transits([crossing])] == [Fate.DELIVERED, Fate.DELIVERED, Fate.LOST]
 
 
 def test_bytes_that_nobody_sent_are_invented() -> None:
-    crossing = Crossing(Way.TO_HOST, 3, None, [Chunk(b"hello there", 5, 0, 115200)])
+    crossing = Crossing(Way.TO_HOST, 3, None, arrived=[Chunk(b"hello there", 5, 0, 115200)])
     (item,) = transits([crossing])
     assert (item.fate, item.data, item.position) == (Fate.INVENTED, b"hello there", 3)
 
@@ -199,3 +199,22 @@ def test_a_fault_of_the_device_is_a_step_of_its_own() -> None:
     steps = ladder(events, [])
     assert [step.kind for step in steps] == [Kind.PORT, Kind.FAULT, Kind.CHIP]
     assert struck(steps) == [steps[1]]
+
+
+def test_two_lines_are_told_apart_and_each_has_its_own_loader() -> None:
+    sync, answer = encode(commands.sync().pack()), encode(Response(Opcode.SYNC, 0, b"\0\0", 2).pack())
+    refused = encode(Response(Opcode.MEM_DATA, 0, b"\1\7\0\0", 4).pack())
+    crossings = [
+        Crossing(way, number, Chunk(data, number, 0, 115200), line, arrived=[Chunk(data, number, 0, 115200)])
+        for number, (way, line, data) in enumerate(
+            [
+                (Way.TO_CHIP, "", sync),
+                (Way.TO_CHIP, "/dev/ttyUSB1", sync),
+                (Way.TO_HOST, "/dev/ttyUSB1", answer),
+                (Way.TO_HOST, "", refused),
+            ]
+        )
+    ]
+    steps = ladder([], crossings)
+    assert [step.title for step in steps] == ["SYNC", "/dev/ttyUSB1: SYNC", "/dev/ttyUSB1: SYNC answer", "MEM_DATA answer"]
+    assert steps[3].detail == "refused: checksum of the block wrong (01 07)"
