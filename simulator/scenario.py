@@ -86,6 +86,8 @@ class Scenario:
         from simulator.faults.bench import Bench
         from simulator.faults.plan import install
         from simulator.host.desk import host_for
+        from simulator.host.misfortunes import misfortunes_of
+        from simulator.host.port_faults import install_at_ports
         from simulator.host.virtual_host import alone
         from simulator.kernel import Kernel
         from simulator.outset import changed, furnish, oddities
@@ -120,12 +122,15 @@ class Scenario:
             kernel=kernel,
             adapter=device.adapter,
             board=device if isinstance(device, Board) else None,
+            host=misfortunes_of(host, device, rng.stream("host")),
             report=lambda text: device.observe("fault", text.encode()),
         )
         planned: list[PlannedFault] = []
         for plan in plans:
             always = install(bench, oddities(plan.board), rng, prefix=f"{plan.name}.board")
             active = install(bench, plan.faults, rng, prefix=plan.name)
+            if described and plan.host is described[-1]:
+                active += install_at_ports(host, rng, bench.report, prefix=plan.name)
             touched = (lambda: host.looks > 0 or device.adapter.opens > 0) if plan.is_state else None
             planned.append(PlannedFault(plan.name, active, always, any_one=plan.any_one, touched=touched))
         return World(device, journal, planned, host)

@@ -3,9 +3,10 @@
 from flashcore.approach.candidates import Candidate, candidates, why_not
 from flashcore.approach.followed import FollowedPort
 from flashcore.approach.patience import DEFAULT_PATIENCE, Patience
-from flashcore.approach.reach import approach, reach
+from flashcore.approach.reach import AUTO, approach, reach
 
 __all__ = [
+    "AUTO",
     "DEFAULT_PATIENCE",
     "Candidate",
     "FollowedPort",

@@ -43,6 +43,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "charge": (0.001, 1e6),
     "recover": (0, 1e3),
     "back": (-1, 1e6),
+    "up": (0.001, 1e6),
+    "every": (0.002, 1e6),
+    "delay": (0, 1e6),
+    "lasts": (0, 1e6),
+    "share": (0, 1),
 }
 _FRACTIONS = (
     "probability",
@@ -55,15 +60,25 @@ _FRACTIONS = (
     "charge",
     "recover",
     "back",
+    "up",
+    "every",
+    "delay",
+    "lasts",
+    "share",
 )
 """What need not be a whole number."""
 
-_FLAGS = ("delimiter", "swap", "asserted", "locked", "keeps_power")
+_FLAGS = ("delimiter", "swap", "asserted", "locked", "keeps_power", "hub")
 _WORDS: dict[str, tuple[str, ...]] = {"line": ("dtr", "rts"), "kind": FLASH_KINDS, "source": tuple(SOURCES)}
 _HEXADECIMAL = {"mask": 2, "code": 2, "address": 8, "value": 8, "random": 8, "offset": 6, "id": 6}
 """What is shown so, with its number of digits."""
 
-_NAME = re.compile(r"[\w./-]*")
+_NAMES = {
+    "name": (re.compile(r"[\w./-]*"), "letters, digits and ./-_"),
+    "by": (re.compile(r"[\w.-]*"), "letters, digits and .-_"),
+    "usb_id": (re.compile(r"([0-9A-Fa-f]{4}:[0-9A-Fa-f]{4})?"), "four hexadecimal digits twice, as in 303A:1001"),
+}
+"""What texts may be, and how that is said."""
 
 
 def value(key: str, text: str, whole: str) -> Value:
@@ -88,9 +103,10 @@ def value(key: str, text: str, whole: str) -> Value:
         if text not in _WORDS[key]:
             raise PlanError(f"fault {whole!r}: unknown {key} {text!r}", hint=nearest(text, list(_WORDS[key])))
         return text
-    if key == "name":
-        if not _NAME.fullmatch(text):
-            raise PlanError(f"fault {whole!r}: name must consist of letters, digits and ./-_, not {text!r}")
+    if key in _NAMES:
+        pattern, wanted = _NAMES[key]
+        if not pattern.fullmatch(text):
+            raise PlanError(f"fault {whole!r}: {key} must consist of {wanted}, not {text!r}")
         return text
     if key == "opcode" and text.upper() in Opcode.__members__:
         return int(Opcode[text.upper()])

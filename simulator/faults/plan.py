@@ -15,7 +15,7 @@ from simulator.faults.actions_chip import ChipAction, ChipState, command_effect,
 from simulator.faults.actions_device import PANIC, CrashStub, DeviceAction, carry_out, restart_ns
 from simulator.faults.actions_flash import FlashAction, FlashState, concerns, enter_flash_state, flash_effect
 from simulator.faults.actions_flow import Chatter, FlowAction, flow_effect
-from simulator.faults.actions_host import Disconnect, HostAction
+from simulator.faults.actions_host import LASTING, HostAction
 from simulator.faults.actions_lines import LineAction, line_effect
 from simulator.faults.actions_power import PowerAction, weaken
 from simulator.faults.actions_stream import StreamAction, stream_effect
@@ -153,11 +153,8 @@ def _at_lines(active: ActiveFault, action: LineAction, bench: Bench, dice: Dice)
 def _at_host(active: ActiveFault, action: HostAction, bench: Bench, dice: Dice) -> None:
     host = bench.host
     if host is None:
-        raise PlanError(
-            f"{active.name} needs a host view, and this world has one port that leads straight to the board",
-            hint="give the preset a [host] table",
-        )
-    if isinstance(action, Disconnect):
+        raise PlanError(f"{active.name} needs a host view, and there is none", hint="build the world from a scenario")
+    if not isinstance(action, LASTING):
         deed = partial(host.carry_out, action, active.may, active.struck)
         watch(active.fault.where, active.fault.when, bench, dice, lambda: deed() if active.holds else None)
     else:

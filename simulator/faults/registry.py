@@ -83,10 +83,13 @@ ACTIONS: dict[str, type[Action]] = {
     "power_cut": actions_device.PowerCut,
     "crash_stub": actions_device.CrashStub,
     "disconnect": actions_host.Disconnect,
+    "appear": actions_host.Appear,
+    "grab": actions_host.Grab,
     "busy": actions_host.Busy,
     "denied": actions_host.Denied,
     "missing": actions_host.Missing,
     "refuse_config": actions_host.RefuseConfig,
+    "steal": actions_host.Steal,
 }
 """What may stand in the third place."""
 

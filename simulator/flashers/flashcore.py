@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import assert_never
 
+from flashcore.approach import AUTO, reach
 from flashcore.chips import SECTOR_SIZE
 from flashcore.image import Region
 from flashcore.loader import Flasher, Options
 from simulator.flashers.adapter import Result
 from simulator.flashers.images import Image
-from simulator.flashers.in_process import run_session
+from simulator.flashers.in_process import run_on_host
 from simulator.flashers.task import Job, Task
+from simulator.host.virtual_host import VirtualHost
 from simulator.links.virtual import VirtualPort
 from simulator.scenario import World
 
@@ -50,10 +52,11 @@ class FlashcoreAdapter:
             ScenarioError: A world cannot be built.
         """
         for task in tasks:
-            yield run_session(task, self._session)
+            yield run_on_host(task, self._session)
 
-    def _session(self, port: VirtualPort, job: Job, say: Callable[[str], None]) -> bytes | None:
-        with Flasher.open(port, Options(use_stub=self.use_stub, baudrate=job.baud)) as flasher:
+    def _session(self, host: VirtualHost, job: Job, say: Callable[[str], None]) -> bytes | None:
+        wanted = host.named if job.port == "named" and host.named else AUTO
+        with reach(host, wanted, Options(use_stub=self.use_stub, baudrate=job.baud)) as flasher:
             try:
                 return _work(flasher, job)
             finally:
@@ -83,6 +86,7 @@ def rescue(world: World, images: Sequence[Image]) -> None:
     Raises:
         FlashcoreError: That cannot be done.
     """
+    world.host.put_right()
     with Flasher.open(VirtualPort(world.device), Options(use_stub=False)) as flasher:
         flasher.write(_regions(images))
 

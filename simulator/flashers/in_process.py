@@ -1,4 +1,5 @@
-"""Running a flasher that is a function in this process: it gets an open port on a world, and returns, raises, or hangs.
+"""Running a flasher that is a function in this process: it gets a computer with ports, or the one open port that matters, and
+returns, raises, or hangs.
 
 What a command line would make of it is made of it here: an error of flashcore's tree becomes its exit code and its code
 with its message, any other exception a traceback and exit status 1.
@@ -15,12 +16,16 @@ from simulator.flashers.adapter import Result
 from simulator.flashers.child import ExitStatus
 from simulator.flashers.evidence import Watch, WorldFailureError
 from simulator.flashers.task import Job, Task
+from simulator.host.virtual_host import VirtualHost
 from simulator.links.protocol_sim import VirtualHang
 from simulator.links.virtual import VirtualPort
 
-Session = Callable[[VirtualPort, Job, Callable[[str], None]], bytes | None]
-"""A flasher: does the job through the port and tells what it has to tell. Returning means success, and what it returns is what
-it read, where that was the job. The port is its own from then on: whoever does not close it leaves it open."""
+Say = Callable[[str], None]
+HostSession = Callable[[VirtualHost, Job, Say], bytes | None]
+"""A flasher: finds its port, does the job and tells what it has to tell. Returning means success, and what it returns is what
+it read, where that was the job. Whatever port it opens and does not close it leaves open."""
+Session = Callable[[VirtualPort, Job, Say], bytes | None]
+"""The same without the way to the port, which is its own from then on."""
 
 
 @dataclass(slots=True)
@@ -37,6 +42,16 @@ class _End:
 
 
 def run_session(task: Task, session: Session) -> Result:
+    """Carry out `task` with `session`, on the port that leads to the board.
+
+    Raises:
+        ScenarioError: The world cannot be built.
+        KeyboardInterrupt: The user interrupted it; there is no result.
+    """
+    return run_on_host(task, lambda host, job, say: session(host.open(host.named), job, say))
+
+
+def run_on_host(task: Task, session: HostSession) -> Result:
     """Carry out `task` with `session`.
 
     Raises:
@@ -71,12 +86,11 @@ def run_session(task: Task, session: Session) -> Result:
     )
 
 
-def _run_once(watch: Watch, session: Session) -> _End:
+def _run_once(watch: Watch, session: HostSession) -> _End:
     end = _End()
-    port = None
+    host = watch.world.host
     try:
-        port = VirtualPort(watch.world.device)
-        end.read = session(port, watch.task.job, end.said.append)
+        end.read = session(host, watch.task.job, end.said.append)
     except CancelledError as error:
         # flashcore's word for a Ctrl-C, and that was meant for the whole campaign.
         raise KeyboardInterrupt from error
@@ -93,11 +107,11 @@ def _run_once(watch: Watch, session: Session) -> _End:
     except Exception:  # noqa: BLE001 - whatever a flasher raises is a crash of that flasher
         end.status, end.crashed = 1, True
         end.said.append(traceback.format_exc())
-    if port is not None and port.is_open:
+    if host.still_open:
         # The system closes the ports of a process that died; one that ended by itself should have.
         end.left_open = not (end.crashed or end.hung or end.problem)
         try:
-            port.close(lines=watch.world.device.adapter.spec.lines_on_close)
+            host.close_all()
         except WorldFailureError as failure:
             end.problem = end.problem or f"the simulator failed: {failure}"
         except VirtualHang:

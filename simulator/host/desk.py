@@ -88,7 +88,9 @@ def _unit(item: DeviceSetup, device: AdapterDevice, number: int, names: _Names) 
     )
     unit = Unit(device, identity, present=item.plugged, shy=item.shy)
     if item.driver:
-        unit.nodes.extend(PortNode(_name(port, device, names), unit, round(port.open_s * S)) for port in item.ports)
+        unit.nodes.extend(
+            PortNode(_name(port, device, names), unit, round(port.open_s * S), port.faults) for port in item.ports
+        )
     return unit
 
 

@@ -46,13 +46,14 @@ class Handle:
         self.announced: deque[int] = deque()
         """When bytes were announced that somebody else read, in nanoseconds."""
         self._os = os
-        self._device = node.unit.device
+        self.device = node.unit.device
+        """What is behind it."""
         self._shied = shied
 
     @property
     def kernel(self) -> Kernel:
         """The world's time."""
-        return self._device.kernel
+        return self.device.kernel
 
     @property
     def adapter(self) -> SerialAdapter:
@@ -62,7 +63,7 @@ class Handle:
             PortLostError: The device is gone.
         """
         self._require()
-        return self._device.adapter
+        return self.device.adapter
 
     def submit(self, event: HostEvent) -> int:
         """Let the program do something; return when its call comes back, in nanoseconds.
@@ -73,11 +74,11 @@ class Handle:
         """
         if isinstance(event, HostClose):
             self.node.opened.remove(self)
-            return self.kernel.now if self.lost else self._device.submit(event)
+            return self.kernel.now if self.lost else self.device.submit(event)
         self._require()
         if isinstance(event, HostBaud) and (refusal := self.node.refuses_settings()) is not None:
             raise error(refusal, self.name, self._os)
-        done = self._device.submit(event)
+        done = self.device.submit(event)
         if isinstance(event, HostLines) and event.dtr and self.node.unit.shy:
             self._shied()
         return done
@@ -85,7 +86,7 @@ class Handle:
     def next_deadline(self, count: int = 1) -> int | None:
         """Return when something happens next, or ``None``; the host waits for `count` bytes."""
         self._require()
-        upcoming = self._device.next_deadline(count)
+        upcoming = self.device.next_deadline(count)
         if not self.announced:
             return upcoming
         return self.announced[0] if upcoming is None else min(upcoming, self.announced[0])
@@ -98,7 +99,7 @@ class Handle:
             PortError: Somebody else was faster.
         """
         self._require()
-        data = self._device.drain(limit)
+        data = self.device.drain(limit)
         now = self.kernel.now
         while self.announced and self.announced[0] <= now:
             # A reader that was not waiting at that moment has noticed nothing.
@@ -109,6 +110,17 @@ class Handle:
     def lose(self) -> None:
         """The device is gone."""
         self.lost = True
+
+    def abandon(self) -> None:
+        """The program has ended: the lines go as the driver puts them, and the port is closed."""
+        lines = self.device.adapter.spec.lines_on_close
+        if lines is not None and not self.lost:
+            self.advance(max(self.submit(HostLines(*lines)), self.kernel.now))
+        self.submit(HostClose())
+
+    def announce(self, at_ns: int) -> None:
+        """At this moment bytes are there that somebody else will have read."""
+        self.announced.append(at_ns)
 
     def _require(self) -> None:
         if self.lost:

@@ -6,7 +6,7 @@ the drivers do wrong belongs to the `PortNode`, not to the device behind it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,11 @@ class Gate(Protocol):
     @property
     def holder(self) -> str:
         """Who has the port, if it is refused because somebody has it."""
+        ...
+
+    @property
+    def hides(self) -> bool:
+        """Whether the port is not even listed."""
         ...
 
     def opening(self) -> Refusal | None:
@@ -69,15 +74,25 @@ class PortNode:
         unit: The device that it leads to.
         open_ns: How long opening takes.
         gates: What may refuse.
+        faults: What goes wrong at this port alone, in text form.
+        opened: What has it open.
+        hidden: Whether another driver has taken it from the system.
     """
 
     name: str
     unit: Unit
     open_ns: int = 0
+    faults: tuple[str, ...] = ()
     gates: list[Gate] = field(default_factory=list)
     opened: list[Opened] = field(default_factory=list)
+    hidden: bool = False
     opens: int = 0
     """How often it was opened."""
+
+    @property
+    def listed(self) -> bool:
+        """Whether the system shows it, if the device is there."""
+        return not self.hidden and not any(gate.hides for gate in self.gates)
 
     def refuses_opening(self) -> Refusal | None:
         """Ask every gate whether the port opens; return the first refusal."""
@@ -100,6 +115,14 @@ class Opened(Protocol):
         """The device is gone."""
         ...
 
+    def abandon(self) -> None:
+        """The program has ended."""
+        ...
+
+    def announce(self, at_ns: int) -> None:
+        """At this moment bytes are there that somebody else will have read."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class Unit:
@@ -120,6 +143,11 @@ class Unit:
     arrived_ns: int = 0
     """When the system saw it come."""
     shy: bool = False
+    on_arrival: list[Callable[[], None]] = field(default_factory=list)
+    """Called when it has come back to the bus."""
+    on_other_port: list[Callable[[], None]] = field(default_factory=list)
+    """Called when another port of it is opened than the one before."""
+    last_opened: PortNode | None = None
 
     @property
     def opened(self) -> Sequence[Opened]:

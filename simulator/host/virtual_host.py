@@ -77,7 +77,7 @@ class VirtualHost:
                 serial_number=unit.identity.serial,
                 product=unit.identity.product,
                 location=unit.identity.location,
-                ports=tuple(node.name for node in unit.nodes),
+                ports=tuple(node.name for node in unit.nodes if node.listed),
             )
             for unit in self.units
             if unit.present and unit.identity.is_usb
@@ -94,7 +94,7 @@ class VirtualHost:
     def look(self) -> list[tuple[Unit, PortNode]]:
         """Return the ports that there are now with their devices, in the system's order."""
         self.looks += 1
-        found = [(unit, node) for unit in self.units if unit.present for node in unit.nodes]
+        found = [(unit, node) for unit in self.units if unit.present for node in unit.nodes if node.listed]
         return sorted(found, key=lambda pair: pair[1].name)
 
     def holder(self, name: str) -> str:
@@ -144,16 +144,38 @@ class VirtualHost:
         shied = partial(self.remove, node.unit, back_ns=SHY_NS)
         handle = Handle(node, self.os, exclusive=exclusive, advance=self._device_advance, shied=shied)
         node.opened.append(handle)
+        unit = node.unit
+        if unit.last_opened not in (None, node):
+            for call in unit.on_other_port:
+                call()
+        unit.last_opened = node
         return handle
 
     def node(self, name: str) -> PortNode | None:
         """Return the port of that name, if it is there now."""
-        return next((node for unit in self.units if unit.present for node in unit.nodes if node.name == name), None)
+        there = (node for unit in self.units if unit.present for node in unit.nodes)
+        return next((node for node in there if node.name == name and not node.hidden), None)
 
     @property
     def still_open(self) -> list[str]:
         """Names of the ports that somebody has open."""
         return [node.name for unit in self.units for node in unit.nodes if node.opened]
+
+    def close_all(self) -> None:
+        """Close what a program has left open, as the system does when it ends: the lines go as the driver puts them."""
+        for unit in self.units:
+            for node in unit.nodes:
+                for port in list(node.opened):
+                    port.abandon()
+
+    def put_right(self) -> None:
+        """Plug the device in, with power and a port that opens, whatever has happened to it."""
+        for unit in self.units:
+            if unit.device is self._device:
+                for node in unit.nodes:
+                    node.hidden = False
+                    node.gates.clear()
+                self.bring(unit)
 
     # --- what happens to devices ------------------------------------------------------------------------------------
 
@@ -216,6 +238,16 @@ class VirtualHost:
         _note(unit, f"came: {shown}")
         if isinstance(unit.device, Board) and not unit.device.powered:
             unit.device.power_on()
+        for call in unit.on_arrival:
+            call()
+
+    def hide(self, node: PortNode) -> None:
+        """Take a port from the system while its device stays; who has it open loses it."""
+        node.hidden = True
+        _note(node.unit, f"lost its port {node.name}")
+        for port in node.opened:
+            port.lose()
+        node.unit.device.adapter.unplug()
 
     def _device_advance(self, to_ns: int) -> None:
         # Looked up at each call: whoever watches a run puts bounds in its place.

@@ -96,6 +96,7 @@ class Gate:
     settings: bool = False
     holder: str = ""
     asked: int = 0
+    hides: bool = False
 
     def opening(self) -> Refusal | None:
         return None if self.settings else self._ask()

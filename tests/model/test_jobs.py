@@ -16,6 +16,7 @@ from simulator.flashers.flashcore import FlashcoreAdapter
 from simulator.flashers.images import Image
 from simulator.flashers.in_process import Session, run_session
 from simulator.flashers.task import Job, Task
+from simulator.host.handle import Handle
 from simulator.links.virtual import VirtualPort
 from simulator.scenario import Scenario
 from tests.model.broken_flashers import ROM, Say, honest
@@ -134,7 +135,8 @@ def fails_and_leaves_the_port_open(port: VirtualPort, job: Job, say: Say) -> Non
 
 def honest_on(port: VirtualPort, job: Job) -> None:
     """Do the job through a port of its own, so that `port` is there to be left as it is."""
-    honest(VirtualPort(port.device), job, lambda text: None)
+    assert isinstance(port.device, Handle)
+    honest(VirtualPort(port.device.device), job, lambda text: None)
 
 
 @pytest.mark.parametrize(

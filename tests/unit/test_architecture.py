@@ -82,7 +82,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     # It takes both packages along into a flasher's own interpreter, so it must know where they are.
     "simulator.flashers.virtual_run": RUNS | below("flashcore", "simulator", "simulator.flashers"),
     "simulator.flashers.esptool": RUNS | below("flashcore", "simulator", "simulator.flashers"),
-    "simulator.flashers.flashcore": RUNS | below("simulator.flashers", "flashcore.loader"),
+    "simulator.flashers.flashcore": RUNS | below("simulator.flashers", "flashcore.loader", "flashcore.approach"),
     "simulator.campaign": LINKS | below("simulator.flashers"),
     "simulator.scorecard": LINKS | below("simulator.flashers", "simulator.campaign"),
     "simulator.cli": REPORTS,
