@@ -24,6 +24,9 @@ def _choice(ctx: click.Context, options: dict[str, object]) -> PortOptions:
     return PortOptions(**options).over(ctx.obj)  # type: ignore[arg-type]  # names and types are those of `port_options`
 
 
+_UNPROTECT = click.option("--unprotect", is_flag=True, help="Clear the flash chip's protection bits first.")
+
+
 @click.command("info", cls=Command)
 @port_options
 @click.pass_context
@@ -51,11 +54,19 @@ def info_command(ctx: click.Context, /, **options: object) -> None:
 @click.argument("pairs", nargs=-1, metavar="ADDR FILE [ADDR FILE ...]")
 @click.option("--no-compress", is_flag=True, help="Send the data as it is.")
 @click.option("--force", is_flag=True, help="Write also images that are damaged, for another chip, or at a wrong place.")
+@_UNPROTECT
 @_FLASH_SIZE
 @port_options
 @click.pass_context
 def write_command(
-    ctx: click.Context, /, pairs: tuple[str, ...], no_compress: bool, force: bool, flash_size: int | None, **options: object
+    ctx: click.Context,
+    /,
+    pairs: tuple[str, ...],
+    no_compress: bool,
+    force: bool,
+    unprotect: bool,
+    flash_size: int | None,
+    **options: object,
 ) -> None:
     """Write files to flash and verify them by MD5. Everything that can be checked is checked before the first byte."""
     choice = _choice(ctx, options)
@@ -65,7 +76,7 @@ def write_command(
     chip = session.chip or ESP32
     check(regions, chip, flash_size or chip.max_flash_size, force=force)
     with connected(choice, view, flash_size) as work:
-        warnings = work.flasher.write(regions, compress=not no_compress, force=force)
+        warnings = work.flasher.write(regions, compress=not no_compress, force=force, unprotect=unprotect)
         view.result("write", {**_summary(regions), "warnings": [one.to_json() for one in warnings]}, _warned(warnings))
 
 
@@ -107,10 +118,13 @@ def read_command(ctx: click.Context, /, addr: int, size: str, file: Path, flash_
 @click.command("erase", cls=Command)
 @click.argument("addr", type=NUMBER, required=False)
 @click.argument("size", type=NUMBER, required=False)
+@_UNPROTECT
 @_FLASH_SIZE
 @port_options
 @click.pass_context
-def erase_command(ctx: click.Context, /, addr: int | None, size: int | None, flash_size: int | None, **options: object) -> None:
+def erase_command(
+    ctx: click.Context, /, addr: int | None, size: int | None, unprotect: bool, flash_size: int | None, **options: object
+) -> None:
     """Erase the whole flash, or SIZE bytes at ADDR, both multiples of 4096."""
     choice = _choice(ctx, options)
     view = view_of(choice)
@@ -121,7 +135,7 @@ def erase_command(ctx: click.Context, /, addr: int | None, size: int | None, fla
             code="usage.erase",
         )
     with connected(choice, view, flash_size) as work:
-        work.flasher.erase(addr, size)
+        work.flasher.erase(addr, size, unprotect=unprotect)
         count = work.flasher.flash_size if size is None else size
         view.result("erase", {"offset": addr or 0, "size": count}, [])
 

@@ -1,6 +1,7 @@
 """What both loaders can do for us, as one interface; `rom` and `stub` fill in where they differ.
 
-Everything here may be repeated without harm, so all of it goes through `Session.ask`, which survives lost and damaged frames.
+Everything here may be repeated without harm, so nearly all of it goes through `Session.ask`, which survives lost and damaged
+frames. Erasing is sent once, since it takes long and its outcome can be read.
 """
 
 from __future__ import annotations

@@ -5,10 +5,18 @@ from __future__ import annotations
 import hashlib
 
 from flashcore.chips import SECTOR_SIZE
-from flashcore.errors import CancelledError, DoesNotFitError, UsageError, VerifyError
-from flashcore.loader.base import Loader
+from flashcore.errors import (
+    CancelledError,
+    DeviceError,
+    DoesNotFitError,
+    FlashcoreError,
+    TransferError,
+    UsageError,
+    VerifyError,
+)
+from flashcore.loader import flash_health
 from flashcore.loader.progress import RegionDone, RegionStarted
-from flashcore.loader.target import Target
+from flashcore.loader.target import RECOVERABLE, Target
 from flashcore.port import NS_PER_S
 
 
@@ -45,8 +53,8 @@ def digest(target: Target, offset: int, size: int) -> bytes:
     return target.insist(lambda loader: loader.md5(offset, size))
 
 
-def erase(target: Target, offset: int | None, size: int | None) -> None:
-    """Erase `size` bytes at `offset`, or the whole flash if both are ``None``.
+def erase(target: Target, offset: int | None, size: int | None, *, unprotect: bool = False) -> None:
+    """Erase `size` bytes at `offset`, or the whole flash if both are ``None``, after clearing protection bits if `unprotect`.
 
     Raises:
         UsageError: Only one of the two is given, or one is not a multiple of 4096.
@@ -73,14 +81,10 @@ def erase(target: Target, offset: int | None, size: int | None) -> None:
     require_inside(target, start, length, "erase")
     session.emit(RegionStarted(action="erase", offset=start, size=length, on_wire=0))
 
-    def work(loader: Loader) -> None:
-        if whole:
-            loader.erase_all(flash_size)
-        elif length:
-            loader.erase(start, length)
-
     try:
-        target.insist(work)
+        if unprotect:
+            flash_health.unprotect(target)
+        _carry_out(target, start, length, whole=whole)
         _require_blank(target, start, length)
     except KeyboardInterrupt:
         raise CancelledError(
@@ -91,22 +95,61 @@ def erase(target: Target, offset: int | None, size: int | None) -> None:
     session.emit(RegionDone(action="erase", offset=start, size=length, seconds=elapsed))
 
 
+def _carry_out(target: Target, start: int, length: int, *, whole: bool) -> None:
+    """Erase; after a lost answer look at the flash before erasing again."""
+    failure: FlashcoreError | None = None
+    for _ in range(target.policy.ask_tries):
+        try:
+            _erase_once(target, start, length, whole=whole)
+            return
+        except RECOVERABLE as lost:
+            failure = lost
+            target.recover(lost)
+            if _blank_digest(length) == digest(target, start, length):
+                return
+    assert failure is not None
+    if isinstance(failure, DeviceError):
+        raise failure
+    raise TransferError(failure.message, hint=failure.hint, code=failure.code, context=failure.context) from failure
+
+
+def _erase_once(target: Target, start: int, length: int, *, whole: bool) -> None:
+    if not length:
+        return
+    step = target.lessons.part_size(length)
+    if whole and step == length:
+        target.loader.erase_all(length)
+        return
+    for at in range(start, start + length, step):
+        target.loader.erase(at, min(step, start + length - at))
+        target.rest()
+
+
+def _blank_digest(length: int) -> bytes:
+    return hashlib.md5(b"\xff" * length, usedforsecurity=False).digest()
+
+
 def _require_blank(target: Target, start: int, length: int) -> None:
     """Make sure that an erase was carried out where it was meant to: a damaged command may have named another place."""
     if not length:
         return
-    expected = hashlib.md5(b"\xff" * length, usedforsecurity=False).hexdigest()
-    actual = digest(target, start, length).hex()
+    expected = _blank_digest(length)
+    actual = digest(target, start, length)
     if actual != expected:
-        actual = digest(target, start, length).hex()
-    if actual != expected:
-        raise VerifyError(
-            f"flash from 0x{start:x} to 0x{start + length:x} is not blank, although it was erased",
-            hint="the command was damaged on its way and may have erased another part, or the flash chip is "
-            "write-protected or worn out: erase again, and write again what the flash should hold elsewhere",
-            offset=start,
-            size=length,
-            expected=expected,
-            actual=actual,
-            code="verify.not_blank",
-        )
+        actual = digest(target, start, length)
+    if actual == expected:
+        return
+    cause = flash_health.cause(target)
+    known = f": {cause.text}" if cause.code else ""
+    raise VerifyError(
+        f"flash from 0x{start:x} to 0x{start + length:x} is not blank, although it was erased{known}",
+        hint=cause.hint
+        if cause.code
+        else "the command was damaged on its way and may have erased another part, or the flash chip is worn out: "
+        "erase again, and write again what the flash should hold elsewhere",
+        offset=start,
+        size=length,
+        expected=expected.hex(),
+        actual=actual.hex(),
+        code=cause.code or "verify.not_blank",
+    )

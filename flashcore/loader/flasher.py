@@ -20,7 +20,7 @@ from typing import Self
 from flashcore.chips import ChipSpec
 from flashcore.errors import CancelledError, PortLostError, VerifyError
 from flashcore.image import ImageWarning, Region, check
-from flashcore.loader import chip_info, eraser, reader, security
+from flashcore.loader import chip_info, eraser, flash_health, reader, security
 from flashcore.loader.chip_info import ChipInfo
 from flashcore.loader.ending import Ending
 from flashcore.loader.eraser import require_inside
@@ -112,13 +112,18 @@ class Flasher:
         """
         return check(regions, self.chip, self.flash_size, force=force)
 
-    def write(self, regions: Sequence[Region], *, compress: bool = True, force: bool = False) -> list[ImageWarning]:
-        """Check, write and verify `regions`, in the order given.
+    def write(
+        self, regions: Sequence[Region], *, compress: bool = True, force: bool = False, unprotect: bool = False
+    ) -> list[ImageWarning]:
+        """Check, write and verify `regions`: what the chip needs to start comes last.
+
+        So a board whose flashing was interrupted does not start half of the new firmware (fault catalogue row 43).
 
         Args:
             regions: What goes where.
             compress: Whether to send data compressed where that helps.
             force: Write also what looks wrong.
+            unprotect: Clear the flash chip's protection bits before.
 
         Returns:
             What was odd about the regions.
@@ -132,8 +137,11 @@ class Flasher:
         """
         warnings = self.check(regions, force=force)
         security.check(self._target, regions, force=force)
+        regions = sorted(regions, key=self._when)
         writer = Writer(self._target, compress=compress)
         try:
+            if unprotect:
+                flash_health.unprotect(self._target)
             for region in regions:
                 writer.write(region)
                 self._written.append(region)
@@ -150,6 +158,12 @@ class Flasher:
                 context={"written": sum(one.verified for one in writer.held), "regions": len(regions)},
             ) from None
         return warnings
+
+    def _when(self, region: Region) -> int:
+        """Return when to write `region`: boot loader last, partition table before it."""
+        chip = self.chip
+        places = (chip.partition_table_offset, chip.bootloader_offset)
+        return max((rank for rank, place in enumerate(places, 1) if region.offset <= place < region.end), default=0)
 
     def _check_again(self, writer: Writer, regions: Sequence[Region]) -> None:
         """Make `regions` right once more, and say that what lies between them may not be."""
@@ -187,8 +201,8 @@ class Flasher:
         require_inside(self._target, offset, size, "read")
         return reader.read(self._target, offset, size)
 
-    def erase(self, offset: int | None = None, size: int | None = None) -> None:
-        """Erase `size` bytes at `offset`, or the whole flash.
+    def erase(self, offset: int | None = None, size: int | None = None, *, unprotect: bool = False) -> None:
+        """Erase `size` bytes at `offset`, or the whole flash, after clearing protection bits if `unprotect`.
 
         Raises:
             UsageError: Only one of the two is given, or one is not a multiple of 4096.
@@ -197,7 +211,7 @@ class Flasher:
             VerifyError: The flash is not blank afterwards.
             TransferError: No answer comes.
         """
-        eraser.erase(self._target, offset, size)
+        eraser.erase(self._target, offset, size, unprotect=unprotect)
 
     def verify(self, regions: Sequence[Region]) -> None:
         """Compare flash with `regions` by MD5.

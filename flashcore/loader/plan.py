@@ -11,8 +11,10 @@ Source: ``rom_defl.json`` defl_exact_0x8000, defl_tail_window; fact 43 for when 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, unique
+
+from flashcore.loader.policy import DEFAULT_POLICY
 
 ROM_WINDOW = 0x8000
 """Bytes that the ROM inflates before it writes them."""
@@ -77,7 +79,9 @@ def pad(data: bytes) -> bytes:
     return data + b"\xff" * (-len(data) % ALIGNMENT)
 
 
-def plan_stub(data: bytes, offset: int, *, block_size: int, compress: bool) -> tuple[Part, ...]:
+def plan_stub(
+    data: bytes, offset: int, *, block_size: int, compress: bool, limit: int = DEFAULT_POLICY.inflate_limit
+) -> tuple[Part, ...]:
     """Return how `data` goes to `offset` through a stub.
 
     Args:
@@ -85,15 +89,18 @@ def plan_stub(data: bytes, offset: int, *, block_size: int, compress: bool) -> t
         offset: A multiple of 4096.
         block_size: Largest payload that the stub takes.
         compress: Whether to compress where that helps.
+        limit: Most bytes of flash that one compressed block may turn into.
     """
     if compress:
         packed = zlib.compress(data, LEVEL)
         if len(packed) < len(data):
-            return (_compressed(packed, offset, len(data), block_size, spare=0),)
+            return (_compressed(packed, offset, len(data), block_size, spare=0, limit=limit),)
     return (_plain(data, offset, block_size),)
 
 
-def plan_rom(data: bytes, offset: int, *, block_size: int, compress: bool) -> tuple[Part, ...]:
+def plan_rom(
+    data: bytes, offset: int, *, block_size: int, compress: bool, limit: int = DEFAULT_POLICY.inflate_limit
+) -> tuple[Part, ...]:
     """Return how `data` goes to `offset` through the ROM, without touching what lies behind its last sector.
 
     Args:
@@ -101,12 +108,13 @@ def plan_rom(data: bytes, offset: int, *, block_size: int, compress: bool) -> tu
         offset: A multiple of 4096.
         block_size: Largest payload.
         compress: Whether to compress whole windows where that pays.
+        limit: Most bytes of flash that one compressed block may turn into.
     """
     whole = len(data) // ROM_WINDOW * ROM_WINDOW
     if compress and whole:
         packed = zlib.compress(data[:whole], LEVEL)
         if len(packed) < _WORTHWHILE * whole:
-            windows = _compressed(packed, offset, whole, block_size, spare=1)
+            windows = _compressed(packed, offset, whole, block_size, spare=1, limit=limit)
             rest = data[whole:]
             return (windows, _plain(rest, offset + whole, block_size)) if rest else (windows,)
     return (_plain(data, offset, block_size),)
@@ -119,12 +127,21 @@ def _plain(data: bytes, offset: int, block_size: int) -> Part:
     return Part(mode=Mode.PLAIN, offset=offset, size=len(data), block_size=block_size, announced=len(blocks), blocks=blocks)
 
 
-def _compressed(packed: bytes, offset: int, size: int, block_size: int, *, spare: int) -> Part:
+def _compressed(packed: bytes, offset: int, size: int, block_size: int, *, spare: int, limit: int) -> Part:
+    """Cut a stream into blocks, shorter ones where it expands so much that a loader would be busy for long."""
     inflate, until, blocks = zlib.decompressobj(), 0, []
-    for start in range(0, len(packed), block_size):
+    start = 0
+    while start < len(packed):
         payload = packed[start : start + block_size]
-        until += len(inflate.decompress(payload))
-        blocks.append(Block(payload, until))
+        until += len(inflate.decompress(payload, limit))
+        payload = payload[: len(payload) - len(inflate.unconsumed_tail)]
+        start += len(payload)
+        if payload:
+            blocks.append(Block(payload, until))
+        else:
+            # Nothing but what the stream before already stands for.
+            blocks[-1] = replace(blocks[-1], until=until)
+    blocks[-1] = replace(blocks[-1], until=size)
     return Part(
         mode=Mode.COMPRESSED,
         offset=offset,

@@ -74,6 +74,14 @@ class Policy:
     """Erase of the whole chip. Source: docs/sources.md, Time-outs."""
     erase_s_per_mb: float = 40.0
     """Erase of a region. Source: docs/sources.md, Time-outs (esptool 5.6)."""
+    slowest_erase_s_per_mb: float = 110.0
+    """Erase of a region by the slowest chips, waited for as long as the loader is busy. Source: catalogue row 20 (400 ms per
+    sector, that is 98 s per megabyte)."""
+    slowest_chip_erase_s: float = 250.0
+    """Erase of the whole chip by the slowest. Source: catalogue row 20 (200 s)."""
+    busy_first_s: float = 4.0
+    """From the first SYNC to a loader that may be busy to the second; then twice as long each time, so that all of them fit
+    into the ring of 256 bytes in which the ROM keeps what comes meanwhile (oracle facts 30 to 32)."""
     program_s_per_mb: float = 40.0
     """Erase and write inside a data block. Source: docs/sources.md, Time-outs."""
     erase_64k_s: float = 2.0
@@ -104,7 +112,14 @@ class Policy:
     """Recoveries in a row without one more good sector after which a transfer fails."""
     recoveries: int = 64
     """Recoveries per region after which a transfer fails, even if each gets a little further."""
-    reconnects: int = 3
+    losses: int = 2
+    """Times that the chip may be lost without an explanation before the work is done more carefully: without the stub, in small
+    parts, at a lower rate. Source: catalogue rows 17, 24."""
+    gentle_part: int = 0x1000
+    """Bytes that are erased and written in one go on a supply that broke down before. Source: catalogue row 17."""
+    gentle_pause_s: float = 1.0
+    """Pause after each such part; twice as long after each further breakdown."""
+    reconnects: int = 6
     """Times per session that the chip is reset and connected again."""
     port_returns: int = 6
     """Times per session that a lost port is brought back; a chip that is a USB device itself is lost at each of its resets."""
@@ -114,6 +129,9 @@ class Policy:
     """Block of FLASH_DATA through a stub, its largest (oracle facts 69, 73)."""
     stub_block_paced: int = 0x1000
     """The same on a paced link, where less should be lost with a block."""
+    inflate_limit: int = 0x40000
+    """Most bytes of flash that one compressed block may turn into, so that its answer takes no longer than the waits allow.
+    Source: catalogue row 21 (blocks that expand to megabytes)."""
     read_chunk: int = 0x10000
     """Bytes per READ_FLASH, so that a damaged answer costs no more."""
     read_block: int = 0x1000
@@ -137,9 +155,17 @@ class Policy:
         """Return the wait for an erase of `size` bytes."""
         return self.scaled(self.erase_s_per_mb, size)
 
+    def longest_erase(self, size: int) -> float:
+        """Return the longest wait for an erase of `size` bytes by a loader that stays busy."""
+        return self.scaled(self.slowest_erase_s_per_mb, size)
+
     def program_wait(self, size: int) -> float:
         """Return the wait for a data block that ends in `size` bytes of flash."""
         return self.scaled(self.program_s_per_mb, size)
+
+    def longest_program(self, size: int) -> float:
+        """Return the longest wait for a data block that ends in `size` bytes of flash, by a loader that stays busy."""
+        return self.scaled(self.slowest_erase_s_per_mb + self.program_s_per_mb, size)
 
     def md5_wait(self, size: int) -> float:
         """Return the wait for the MD5 of `size` bytes."""

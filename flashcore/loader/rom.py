@@ -49,7 +49,7 @@ class RomLoader(Loader):
         """Erase `size` bytes at `offset`, both multiples of 4096."""
         block = self.policy.rom_block
         request = commands.flash_begin(size, -(-size // block), block, offset)
-        self.session.ask(request, self.policy.erase_wait(size))
+        self.session.command(request, self.policy.erase_wait(size), longest_s=self.policy.longest_erase(size))
 
     def erase_all(self, flash_size: int) -> None:
         """Erase the whole chip, sector by sector: the ROM knows no other way."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 from flashcore.chips import MAGIC_REGISTER
 from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError, PortLostError
 from flashcore.host import ReturningPort
+from flashcore.loader import refusals, restarts
 from flashcore.loader.link import LinkProfile
 from flashcore.loader.policy import DEFAULT_POLICY, ROM_BAUDRATE, Policy
 from flashcore.loader.progress import Finding, OnEvent, ignore
 from flashcore.port import NS_PER_S, Port, ns
-from flashcore.protocol import boot_log, commands
+from flashcore.protocol import commands
 from flashcore.protocol.exchange import Dialect, Exchange, Refusal, Reply, SyncAnswer, sync_answer
-from flashcore.protocol.opcodes import STATUS_TEXT, Opcode, RomStatus, StubStatus, name_of
+from flashcore.protocol.opcodes import Opcode
 from flashcore.protocol.packet import Request
 from flashcore.protocol.slip import END, encode
 
@@ -26,9 +27,6 @@ READ_SIZE = 0x10000
 """Most bytes taken from the port at once."""
 RECENT_LIMIT = 0x10000
 """How many of the last received bytes are kept for a diagnosis."""
-BANNER_MARK = b"rst:0x"
-"""What every boot of the ROM prints (oracle fact 1)."""
-
 _BITS_PER_BYTE = 10
 
 
@@ -139,13 +137,21 @@ class Session:
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def command(self, request: Request, wait_s: float | None = None, *, also: Opcode | None = None) -> Reply:
+    def command(
+        self,
+        request: Request,
+        wait_s: float | None = None,
+        *,
+        also: Opcode | None = None,
+        longest_s: float | None = None,
+    ) -> Reply:
         """Send `request` once and return the answer.
 
         Args:
             request: What to send.
             wait_s: For the answer, in seconds, beyond the time the bytes need on the wire.
             also: Opcode of the last good command, under which a ROM refuses a command that it does not know.
+            longest_s: How long to wait in all, in seconds, while the loader does not answer SYNC either and so may be busy.
 
         Raises:
             DeviceError: The loader refused.
@@ -158,7 +164,37 @@ class Session:
         self.transmit(wire)
         wait = self.policy.command_s if wait_s is None else wait_s
         deadline = self.clock.now_ns() + ns(wait) + 2 * self._wire_ns(len(wire))
-        return self.answer(request.opcode, deadline, also=also)
+        try:
+            return self.answer(request.opcode, deadline, also=also)
+        except DeadlineExceededError as late:
+            if longest_s is None or longest_s <= wait:
+                raise
+            return self._wait_on(request.opcode, late, deadline + ns(longest_s - wait))
+
+    def _wait_on(self, opcode: int, late: DeadlineExceededError, until_ns: int) -> Reply:
+        """Wait for the answer of a loader that may still be at work; one that answers SYNC is not, and has lost the answer."""
+        pause, exchange = ns(self.policy.busy_first_s), self.exchange
+        while self.clock.now_ns() < until_ns:
+            exchange.saw_sync = False
+            self.transmit(SYNC_WIRE)
+            deadline = min(until_ns, self.clock.now_ns() + pause)
+            pause *= 2
+            started = self.received
+            while not exchange.saw_sync:
+                answer = exchange.next_answer(opcode)
+                if isinstance(answer, Reply):
+                    self.resync()
+                    return answer
+                if isinstance(answer, Refusal):
+                    raise refusals.refused(opcode, answer.status, answer.raw, self.dialect)
+                data = self.receive(deadline)
+                if not data:
+                    break
+                exchange.feed(data)
+            self._check_banner()
+            if exchange.saw_sync or self.received - started > RECENT_LIMIT:
+                break
+        raise late
 
     def answer(self, opcode: Opcode | int, deadline_ns: int, *, also: Opcode | None = None) -> Reply:
         """Return the answer to `opcode`, which has been sent; see `command` for `also`.
@@ -176,15 +212,15 @@ class Session:
                 break
             data = self.receive(deadline_ns)
             if not data:
-                raise self._timeout(opcode, self.received - started)
+                raise refusals.timeout(opcode, self.received - started, exchange.heard)
             exchange.feed(data)
-            if self._recent.find(BANNER_MARK, max(0, len(self._recent) - len(data) - len(BANNER_MARK))) >= 0:
+            if restarts.has_mark(self._recent, max(0, len(self._recent) - len(data) - restarts.OVERLAP)):
                 self._check_banner()
         match answer:
             case Reply():
                 return answer
             case Refusal(status, raw):
-                raise self._refused(opcode, status, raw)
+                raise refusals.refused(opcode, status, raw, self.dialect)
 
     def ask(self, request: Request, wait_s: float | None = None, *, also: Opcode | None = None) -> Reply:
         """Send `request`, which does no harm when carried out twice, until it is answered; see `command` for `also`.
@@ -202,7 +238,7 @@ class Session:
                     raise
                 self.resync()
             except DeviceError as refused:
-                if not left or not may_be_damage(refused.status):
+                if not left or not refusals.may_be_damage(refused.status):
                     raise
                 self.resync()
         raise AssertionError("the last try returns or raises")
@@ -333,19 +369,14 @@ class Session:
             self.found("link.damages_long_writes", self.link.advice(self.port.name))
 
     def _check_banner(self) -> None:
-        if BANNER_MARK not in self._recent:
+        if not restarts.has_mark(self._recent):
             return
         self.drain_text()
-        report = boot_log.parse(self.recent)
-        if report is None or report.reset_code is None:
+        error = restarts.error(self.recent)
+        if error is None:
             return
-        problem = f"; it says: {report.problems[0]}" if report.problems else ""
         self.clear_recent()
-        raise ChipResetError(
-            f"the chip restarted in the middle of the work ({report.reset_name}, boot mode {report.mode}){problem}",
-            hint="a weak cable, hub or power supply is the usual cause; on a board with a radio, attach the antenna",
-            context={"reset": report.reset_name, "mode": report.mode},
-        )
+        raise error
 
     def drain_text(self) -> None:
         """Let the rest of a boot text come in."""
@@ -353,46 +384,9 @@ class Session:
         while self.receive(limit):
             pass
 
-    def _timeout(self, opcode: int, came: int) -> DeadlineExceededError:
-        heard = self.exchange.heard
-        instead = f"{came} bytes came that are no answer to it" if came else "not a byte came"
-        return DeadlineExceededError(
-            f"no answer to {name_of(opcode)}: {instead}",
-            heard=heard[-256:],
-            context={"opcode": opcode, "bytes": came},
-        )
-
-    def _refused(self, opcode: int, status: int, raw: bytes) -> DeviceError:
-        reason = STATUS_TEXT.get(status, "no known reason")
-        return DeviceError(
-            f"{name_of(opcode)} was refused: {reason} (status {raw.hex()})",
-            opcode=opcode,
-            status=status,
-            context={"loader": self.dialect.value},
-        )
-
 
 CHANGED_OVER = "port.changed_over"
 """Code of the error that says that the port is another one now."""
 
 SYNC_WIRE = encode(commands.sync().pack())
 """SYNC as it travels."""
-
-
-_DAMAGE_CODES = frozenset(
-    {
-        RomStatus.MALFORMED,
-        RomStatus.BAD_CHECKSUM,
-        StubStatus.BAD_LENGTH,
-        StubStatus.BAD_CHECKSUM,
-        StubStatus.BAD_COMMAND,
-        StubStatus.NOT_IMPLEMENTED,
-        1,
-    }
-)
-"""Refusals that a frame damaged on its way can cause; 1 is the legacy stub's word for a wrong length (oracle fact 52)."""
-
-
-def may_be_damage(status: int) -> bool:
-    """Tell whether `status` can be the answer to a frame that was damaged on its way, or a damaged answer itself."""
-    return status in _DAMAGE_CODES or status not in STATUS_TEXT

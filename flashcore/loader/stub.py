@@ -154,11 +154,15 @@ class StubLoader(Loader):
 
     def erase(self, offset: int, size: int) -> None:
         """Erase `size` bytes at `offset`, both multiples of 4096."""
-        self.session.ask(commands.erase_region(offset, size), self.policy.erase_wait(size))
+        policy = self.policy
+        request = commands.erase_region(offset, size)
+        self.session.command(request, policy.erase_wait(size), longest_s=policy.longest_erase(size))
 
     def erase_all(self, flash_size: int) -> None:
         """Erase the whole chip."""
-        self.session.ask(commands.erase_flash(), max(self.policy.erase_chip_s, self.policy.erase_wait(flash_size)))
+        policy = self.policy
+        wait = max(policy.erase_chip_s, policy.erase_wait(flash_size))
+        self.session.command(commands.erase_flash(), wait, longest_s=max(policy.slowest_chip_erase_s, wait))
 
     def read_flash(self, offset: int, size: int) -> Iterator[bytes]:
         """Yield `size` bytes of flash from `offset` on, frame by frame; the stub's own MD5 is checked at the end.

@@ -52,12 +52,13 @@ class StubStarter:
                 "no esptool is installed whose stub could be used: the ROM loader does the work, which is slower",
             )
             return None
-        if self._run(image, first_rung=0):
-            return StubLoader(session, chip)
-        if reset is not None:
+        outcome = self._run(image, first_rung=0)
+        if outcome is not Start.RUNNING and reset is not None:
             reset()
-            if self._run(image, first_rung=2):
-                return StubLoader(session, chip)
+            # What arrived whole and died all the same is no matter of the link.
+            outcome = self._run(image, first_rung=1 if outcome is Start.DEAD else 2)
+        if outcome is Start.RUNNING:
+            return StubLoader(session, chip)
         self.give_up("the stub could not be started")
         if session.sync_once(session.policy.sync_s[1]) is not None:
             session.drain()
@@ -70,15 +71,18 @@ class StubStarter:
         self.allowed = False
         self._session.found("stub.failed", f"{reason}: the ROM loader does the work, which is slower")
 
-    def _run(self, image: StubImage, *, first_rung: int) -> bool:
+    def _run(self, image: StubImage, *, first_rung: int) -> Start:
         session = self._session
         try:
             outcome = stub.start(session, image, first_rung=first_rung)
-        except (DeadlineExceededError, ChipResetError) as error:
+        except ChipResetError as error:
             session.emit(Recovery(cause=error.code, text=f"starting the stub: {error.message}"))
-            return False
-        if outcome is not Start.RUNNING:
+            return Start.DEAD
+        except DeadlineExceededError as error:
+            session.emit(Recovery(cause=error.code, text=f"starting the stub: {error.message}"))
+            return Start.NOT_LOADED
+        if outcome is Start.RUNNING:
+            session.emit(StubRunning(source=image.source, uploaded=image.size))
+        else:
             session.emit(Recovery(cause="stub.failed", text=f"the stub is {outcome.value}"))
-            return False
-        session.emit(StubRunning(source=image.source, uploaded=image.size))
-        return True
+        return outcome

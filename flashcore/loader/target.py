@@ -29,6 +29,7 @@ from flashcore.loader.base import Loader
 from flashcore.loader.bond import Bond, is_about_port
 from flashcore.loader.connect import Before, Connection, connect
 from flashcore.loader.identify import identify
+from flashcore.loader.lessons import Lessons
 from flashcore.loader.options import Options
 from flashcore.loader.policy import ROM_BAUDRATE
 from flashcore.loader.progress import BaudrateChanged, ChipFound, FlashFound, OnEvent, Recovery, ignore
@@ -37,7 +38,7 @@ from flashcore.loader.rom import RomLoader
 from flashcore.loader.session import Session
 from flashcore.loader.stub import StubLoader
 from flashcore.loader.stub_start import StubStarter
-from flashcore.port import LineSupport, Port
+from flashcore.port import LineSupport, Port, ns
 from flashcore.protocol.exchange import Dialect
 
 RECOVERABLE = (DeadlineExceededError, DeviceError, ChipResetError, RemoteProtocolError, PortLostError)
@@ -72,9 +73,7 @@ class Target:
         """The reset sequence that worked last."""
         self._bond = Bond(self.session)
         self._stub = StubStarter(self.session, options)
-        self._rate = options.baudrate
-        self._too_fast: tuple[int, str] | None = None
-        """The first rate that did not work, and why."""
+        self.lessons = Lessons(self.session, options.baudrate)
 
     @property
     def loader(self) -> Loader:
@@ -133,13 +132,13 @@ class Target:
             watchdog.disable(self._loader)
         self._bond.hold(self._loader)
         if connection.dialect is not Dialect.STUB:
-            if self._stub.allowed or self._rate != self.session.port.baudrate:
+            if self._stub.allowed or self.lessons.rate != self.session.port.baudrate:
                 self.crystal()
             if self._stub.allowed:
                 self._loader = self._stub.start(chip, self._reset_quietly if self.can_reset else None) or self._loader
-        if self._rate != self.session.port.baudrate:
+        if self.lessons.rate != self.session.port.baudrate:
             self._raise_baudrate()
-        self._report_rate()
+        self.lessons.report_rate()
         self._set_up_flash()
 
     def _connect(self, *, greet: bool = False) -> Connection:
@@ -276,6 +275,9 @@ class Target:
         if not self.can_reset or self.reconnects >= self.policy.reconnects:
             raise TransferError(cause.message, hint=cause.hint, code=cause.code, context=cause.context) from cause
         self.reconnects += 1
+        stub = self._loader is not None and self._loader.is_stub
+        if self.lessons.chip_lost(cause, stub=stub):
+            self._stub.give_up(f"the stub does not keep running ({cause.message})")
         self.session.emit(Recovery(cause=cause.code, text=f"{cause.message}; resetting the chip"))
         try:
             self._back_to_rom()
@@ -304,13 +306,13 @@ class Target:
 
     def _raise_baudrate(self) -> None:
         """Go to the rate that the user wants, or to the next lower one that works."""
-        rate, old = self._rate, self.session.port.baudrate
+        rate, old = self.lessons.rate, self.session.port.baudrate
         try:
             baud.change(self.loader, rate)
         except (*RECOVERABLE, PortError) as error:
             if is_about_port(error):
                 raise
-            self._give_up_rate(rate, error)
+            self.lessons.lower_rate(rate, error)
             if not self.can_reset:
                 if not baud.find(self.loader, rate, old):
                     raise TransferError(
@@ -327,12 +329,6 @@ class Target:
         else:
             self._settle(rate)
 
-    def _give_up_rate(self, rate: int, error: FlashcoreError) -> None:
-        self._rate = baud.below(rate, self.policy)
-        if self._too_fast is None:
-            self._too_fast = (rate, error.message)
-        self.session.emit(Recovery(cause=error.code, text=f"{rate} baud does not work: {error.message}"))
-
     def _settle(self, rate: int) -> None:
         """Take `rate` for good, as far as is known."""
         port = self.session.port
@@ -342,16 +338,16 @@ class Target:
         self.session.link.damaged = 0
         self.session.emit(BaudrateChanged(baudrate=rate))
 
-    def _report_rate(self) -> None:
-        if self._too_fast is not None:
-            rate, reason = self._too_fast
-            self.session.found(
-                "link.baudrate_too_high",
-                f"{rate} baud does not work here ({reason}): the work is done at {self.session.port.baudrate} baud",
-            )
+    def rest(self) -> None:
+        """Let a weak supply recover."""
+        if self.lessons.rest_s:
+            self.session.clock.sleep_until(self.session.clock.now_ns() + ns(self.lessons.rest_s))
 
-    def relieve(self) -> None:
+    def relieve(self, *, blame: bool = True) -> None:
         """Make it easier for a link that keeps damaging what it carries: a lower rate, then short writes with pauses.
+
+        Args:
+            blame: Whether the rate is known to be at fault, so that a finding says so.
 
         Raises:
             TransferError: The chip was lost on the way, and does not come back.
@@ -361,14 +357,15 @@ class Target:
         if rate <= ROM_BAUDRATE:
             self.session.pace()
             return
-        self._give_up_rate(rate, DeadlineExceededError("too many frames arrive broken", code="link.damage"))
+        damage = DeadlineExceededError("too many frames arrive broken", code="link.damage")
+        self.lessons.lower_rate(rate, damage if blame else None)
         try:
-            baud.change(self.loader, self._rate)
+            baud.change(self.loader, self.lessons.rate)
         except RECOVERABLE as failed:
             if is_about_port(failed):
                 raise
             self._reconnect(failed)
         else:
-            self._settle(self._rate)
+            self._settle(self.lessons.rate)
             self._set_up_flash()
-        self._report_rate()
+        self.lessons.report_rate()

@@ -13,11 +13,14 @@ import hashlib
 from dataclasses import dataclass
 
 from flashcore.chips import SECTOR_SIZE
-from flashcore.errors import DeadlineExceededError, DeviceError, FlashcoreError, TransferError, VerifyError
+from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError, FlashcoreError, TransferError, VerifyError
 from flashcore.image import Region
+from flashcore.loader import flash_health
 from flashcore.loader.base import Loader
 from flashcore.loader.eraser import digest
+from flashcore.loader.flash_health import Cause
 from flashcore.loader.plan import Mode, Part, pad, plan_rom, plan_stub
+from flashcore.loader.policy import ROM_BAUDRATE
 from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted, Verified
 from flashcore.loader.target import RECOVERABLE, Target
 from flashcore.port import NS_PER_S
@@ -118,7 +121,9 @@ class Writer:
                 stalls = 0 if good > start else stalls + 1
                 if stalls >= policy.stalls or recoveries >= policy.recoveries:
                     raise self._hopeless(cause, region, good) from cause
-                if stalls >= _PACE_AT or session.link.damaged >= policy.damage_limit:
+                if not isinstance(cause, ChipResetError) and (
+                    stalls >= _PACE_AT or session.link.damaged >= policy.damage_limit
+                ):
                     self._target.relieve()
                 compress = compress and stalls < _PLAIN_AT
                 start = good
@@ -127,11 +132,17 @@ class Writer:
                     self.held[-1].done = start
 
     def _plan(self, data: bytes, offset: int, *, compress: bool) -> tuple[Part, ...]:
-        policy = self._target.policy
-        if self._target.loader.is_stub:
-            size = policy.stub_block_paced if self._target.session.link.paced else policy.stub_block
-            return plan_stub(data, offset, block_size=size, compress=compress)
-        return plan_rom(data, offset, block_size=policy.rom_block, compress=compress)
+        target, policy = self._target, self._target.policy
+        step = target.lessons.part_size(len(data))
+        parts: list[Part] = []
+        for start in range(0, len(data), step):
+            piece, at = data[start : start + step], offset + start
+            if target.loader.is_stub:
+                size = policy.stub_block_paced if target.session.link.paced else policy.stub_block
+                parts += plan_stub(piece, at, block_size=size, compress=compress, limit=policy.inflate_limit)
+            else:
+                parts += plan_rom(piece, at, block_size=policy.rom_block, compress=compress, limit=policy.inflate_limit)
+        return tuple(parts)
 
     def _send(self, part: Part, region: Region, progress: _Progress) -> None:
         """Send one part from BEGIN to the answer of its last block."""
@@ -142,29 +153,33 @@ class Writer:
         before = part.offset - region.offset
         progress.reached = before
         erase_wait = policy.command_s + policy.erase_64k_s if loader.is_stub else policy.erase_wait(part.size)
-        session.command(begin(part.size, part.announced, part.block_size, part.offset), erase_wait)
+        longest = policy.longest_erase(0x10000 if loader.is_stub else part.size)
+        session.command(begin(part.size, part.announced, part.block_size, part.offset), erase_wait, longest_s=longest)
         sequence, previous, done = 0, 0, 0
         hidden = policy.erase_64k_s if loader.is_stub else 0.0
         for block in part.blocks:
             work = block.until - done
             progress.reached = before + block.until
-            sequence = self._send_block(opcode, block.payload, sequence, hidden + policy.program_wait(work + previous))
+            wait, longest = hidden + policy.program_wait(work + previous), hidden + policy.longest_program(work + previous)
+            sequence = self._send_block(opcode, block.payload, sequence, wait, longest)
             previous, done = work, block.until
             if self.held and before + done > self.held[-1].done:
                 self.held[-1].done = min(before + done, region.size)
             session.emit(BlockDone(offset=region.offset, done=min(before + done, region.size), size=region.size))
         if loader.is_stub:
             end = commands.flash_defl_end if packed else commands.flash_end
-            session.command(end(stay=True), hidden + policy.program_wait(previous))
+            longest = hidden + policy.longest_program(previous)
+            session.command(end(stay=True), hidden + policy.program_wait(previous), longest_s=longest)
         self._streams.append((before, before + part.size))
+        self._target.rest()
 
-    def _send_block(self, opcode: Opcode, payload: bytes, sequence: int, wait_s: float) -> int:
+    def _send_block(self, opcode: Opcode, payload: bytes, sequence: int, wait_s: float, longest_s: float) -> int:
         """Send one block, again if it arrived damaged, and return the next sequence number."""
         session, is_stub = self._target.session, self._target.loader.is_stub
         length = len(payload) + _OVERHEAD
         for left in reversed(range(self._target.policy.block_tries)):
             try:
-                session.command(data_request(opcode, payload, sequence), wait_s)
+                session.command(data_request(opcode, payload, sequence), wait_s, longest_s=longest_s)
             except DeadlineExceededError:
                 session.damaged(length)
                 raise
@@ -223,11 +238,15 @@ class Writer:
         where = f"writing {region.name} at 0x{region.offset + good:x} gets no further"
         context = {**cause.context, "offset": region.offset, "done": good, "size": region.size}
         if isinstance(cause, DeviceError):
+            health = flash_health.cause(self._target)
             return DeviceError(
-                f"{where}: {cause.message}",
+                f"{where}: {cause.message}" + (f"; {health.text}" if health.text else ""),
                 opcode=cause.opcode,
                 status=cause.status,
-                hint="if the flash is write-protected or worn out, no retry helps; else try --no-stub, or another supply",
+                hint=health.hint
+                if health.code
+                else "if the flash is worn out no retry helps; else try --no-stub, or another supply",
+                code=health.code or None,
                 context=context,
             )
         return TransferError(
@@ -251,6 +270,8 @@ class Writer:
             wrong = self._differing(region, data)
             if any(low <= start and end <= high for start, end in self._streams for low, high in wrong):
                 self.astray.append(region)
+            if self._target.session.port.baudrate > ROM_BAUDRATE:
+                self._target.relieve(blame=False)
             for low, high in wrong:
                 self._target.session.emit(
                     Recovery(
@@ -266,17 +287,19 @@ class Writer:
         if actual != expected and not bad:
             actual = digest(self._target, region.offset, len(data))
         if actual != expected:
+            blank = actual == _md5(b"\xff" * len(data))
+            cause = flash_health.cause(self._target, blank=blank) if repair else Cause()
             spots = ", ".join(f"0x{region.offset + low:x}-0x{region.offset + high:x}" for low, high in bad[:4])
             raise VerifyError(
                 f"{region.name}: flash at 0x{region.offset:x} differs from the image"
-                + (f" in {spots}" + (" and more" if len(bad) > 4 else "") if spots else ""),
+                + (f" in {spots}" + (" and more" if len(bad) > 4 else "") if spots else "")
+                + (f": {cause.text}" if cause.text else ""),
                 offset=region.offset,
                 size=region.size,
                 expected=expected.hex(),
                 actual=actual.hex(),
-                hint="the flash chip does not keep what is written: it may be worn out, write-protected or badly supplied"
-                if repair
-                else "write the image again",
+                hint=cause.hint or "write the image again",
+                code=cause.code or None,
             )
         return actual.hex()
 

@@ -17,6 +17,8 @@ _PROBLEM = re.compile(
     rb"|Brownout detector was triggered|Guru Meditation Error[^\r\n]*|Fatal exception \(\d+\)[^\r\n]*"
     rb"|No bootable app partitions[^\r\n]*",
 )
+PANIC = re.compile(rb"(?:Guru Meditation Error(?: detected|: Core +\d panic'ed) ?\(|Fatal exception \(\d+\))[^\r\n]*")
+"""How a program says that it crashed. Source: ESP-IDF's panic handler; ``rom_opcodes.json``, op 06 after READ_REG."""
 _LOAD = re.compile(rb"load:0x([0-9a-f]{8}),len:(\d+)")
 _ENTRY = re.compile(rb"entry 0x([0-9a-f]{8})")
 _TEXT = re.compile(rb"[\t\x20-\x7e]{4,}")
@@ -93,6 +95,12 @@ def _report(tail: bytes, resets: list[re.Match[bytes]]) -> BootReport | None:
 def is_brownout(log: bytes) -> bool:
     """Tell whether `log` speaks of a supply that broke down: the detector's message, or the reset cause behind it."""
     return b"Brownout detector" in log or any(b"BROWN" in found[2].upper() for found in _RESET_LINE.finditer(log))
+
+
+def panic(log: bytes) -> str:
+    """Return the line in which a program says that it crashed, or an empty text."""
+    found = PANIC.search(log)
+    return found.group().decode("ascii", "replace").strip() if found else ""
 
 
 def last_text_line(heard: bytes) -> str:

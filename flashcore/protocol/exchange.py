@@ -105,6 +105,8 @@ class Exchange:
         self._heard = bytearray()
         self.stale_count = 0
         """Valid answers seen that answered something else."""
+        self.saw_sync = False
+        """Whether an answer to SYNC came while another was waited for; for the caller to clear."""
         self.junk_count = 0
         """Runs of bytes seen that were no frame, and frames that were no packet."""
 
@@ -177,6 +179,7 @@ class Exchange:
             return None
         status = response.body[-length:]
         if response.opcode != opcode:
+            self.saw_sync = self.saw_sync or (response.opcode == Opcode.SYNC and not status[0])
             if response.opcode == also and self.dialect is Dialect.ROM and status[0] == 1:
                 return Refusal(status[1], status, by_other_opcode=True)
             return None
