@@ -185,6 +185,8 @@ class SerialAdapter:
         if self._follows and self._far is not None:
             self._use_rate(self._far.baudrate)
         self._observe("h2d", data)
+        if self.blocked_ns > now:
+            return self.blocked_ns
         taps = self.taps.host_to_bridge
         if taps:
             for item in through(taps, Chunk(data, now, 0, self.baudrate)):

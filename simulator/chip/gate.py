@@ -34,5 +34,5 @@ class CommandEffect:
 UNHARMED = CommandEffect()
 """The command is carried out."""
 
-Gate = Callable[[int], CommandEffect]
-"""Asked with the opcode of each command that a loader has received."""
+Gate = Callable[[int, int], CommandEffect]
+"""Asked about each command that a loader has received, with its opcode and the length of its body as its header says."""

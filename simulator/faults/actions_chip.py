@@ -30,9 +30,11 @@ class Status:
 
     Args:
         code: Status code, in the place where the loader that runs has it.
+        below: Only if its body has fewer bytes; 0: whatever it has.
     """
 
     code: int
+    below: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,15 @@ class Watchdog:
 ChipState = Register | ClockError | LatchStraps | Watchdog
 
 
-def command_effect(action: ChipAction, opcode: int) -> CommandEffect:
-    """Return what `action` does to the command `opcode`."""
+def command_effect(action: ChipAction, opcode: int, size: int) -> CommandEffect:
+    """Return what `action` does to the command `opcode` with a body of `size` bytes."""
     from simulator.chip.gate import UNHARMED, CommandEffect
 
     match action:
         case NoReply():
             return CommandEffect(silent=True)
-        case Status(code):
-            return CommandEffect(status=code)
+        case Status(code, below):
+            return UNHARMED if below and size >= below else CommandEffect(status=code)
         case LateReply(seconds):
             return CommandEffect(late_ns=round(seconds * S))
         case Unknown():

@@ -72,11 +72,17 @@ def carry_out(action: DeviceAction, board: Board) -> None:
             soc.reset(ResetCause.RTCWDT_BROWN_OUT_RESET)
         case PowerCut(seconds):
             board.power_off()
-            board.kernel.after(round(seconds * S), board.reset_circuit.power_on)
+            board.kernel.after(round(seconds * S), lambda: restore(board))
         case CrashStub():
             soc.crash(PANIC, restart_ns(action))
         case _:
             assert_never(action)
+
+
+def restore(board: Board) -> None:
+    """Bring the supply back, should it be away."""
+    if not board.powered:
+        board.power_on()
 
 
 def restart_ns(action: CrashStub) -> int | None:

@@ -34,6 +34,13 @@ class SlowErase:
 
 
 @dataclass(frozen=True, slots=True)
+class SlowProgram:
+    """Programming takes so many times as long."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class BitRot:
     """One bit of what is written comes out wrong."""
 
@@ -62,7 +69,7 @@ class BadSector:
     offset: int
 
 
-FlashAction = IgnoreOperation | FailOperation | SlowErase | BitRot | StuckBits | BadSector
+FlashAction = IgnoreOperation | FailOperation | SlowErase | SlowProgram | BitRot | StuckBits | BadSector
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def concerns(action: FlashAction, operation: FlashOperation, offset: int, length
     match action:
         case SlowErase():
             return matches("erase", operation)
-        case BitRot():
+        case BitRot() | SlowProgram():
             return matches("program", operation)
         case StuckBits(at) | BadSector(at):
             sector = at - at % SECTOR
@@ -140,7 +147,7 @@ def flash_effect(action: FlashAction, dice: Dice, offset: int, length: int) -> F
             return FlashEffect(ignore=True)
         case FailOperation():
             return FlashEffect(fails=True)
-        case SlowErase(factor):
+        case SlowErase(factor) | SlowProgram(factor):
             return FlashEffect(slower=factor)
         case BitRot():
             at, mask = dice.below(length), 1 << dice.below(8)

@@ -67,6 +67,17 @@ class HoldDtr:
     """A change of DTR waits for the next change of RTS and goes with it, as with a driver that sends only the latter."""
 
 
+@dataclass(frozen=True, slots=True)
+class DropOnClose:
+    """The driver lets asserted lines go when the port is closed, DTR first, which resets the chip on the way.
+
+    Args:
+        seconds: From one to the other.
+    """
+
+    seconds: float = 0.01
+
+
 LineAction = LineStuck | LineSwap | LineDelay | LineIgnore | LineSplit | HoldDtr
 
 LineEffect = Callable[[LineChange], Sequence[LineChange]]

@@ -30,6 +30,19 @@ class Corrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class Lose:
+    """Some bytes of a frame are lost.
+
+    Args:
+        at: The first of them in the frame as sent, delimiters counted; negative counts from the end.
+        count: How many.
+    """
+
+    at: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Foreign bytes come first."""
 
@@ -87,7 +100,7 @@ class LongBurst:
     swap: bool = False
 
 
-StreamAction = Drop | Corrupt | Insert | Duplicate | Delay | Truncate | Stall | LongBurst
+StreamAction = Drop | Corrupt | Lose | Insert | Duplicate | Delay | Truncate | Stall | LongBurst
 
 Effect = Callable[[Chunk], list[Chunk]]
 """Carries out an action on bytes that were hit."""
@@ -100,6 +113,8 @@ def stream_effect(action: StreamAction, dice: Dice) -> Effect:
             return lambda chunk: []
         case Corrupt(mask, at):
             return lambda chunk: [corrupt(chunk, mask, _position(chunk, mask, at, dice))]
+        case Lose(at, count):
+            return lambda chunk: [lose(chunk, at, count)]
         case Insert(data):
             return lambda chunk: [chunk.with_data(data), chunk.delayed(len(data) * chunk.byte_ns)]
         case Duplicate():
@@ -121,6 +136,14 @@ def corrupt(chunk: Chunk, mask: int, at: int) -> Chunk:
     data = bytearray(chunk.data)
     data[at] ^= mask
     return chunk.with_data(bytes(data))
+
+
+def lose(chunk: Chunk, at: int, count: int) -> Chunk:
+    """Take `count` bytes from byte `at` on out of `chunk`, as far as there are so many."""
+    start = at if at >= 0 else len(chunk.data) + at
+    if not 0 <= start < len(chunk.data):
+        return chunk
+    return chunk.with_data(chunk.data[:start] + chunk.data[start + count :])
 
 
 def truncate(chunk: Chunk, keep: int, delimiter: bool) -> Chunk:

@@ -33,6 +33,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "period": (0.0001, 1e6),
     "jitter": (0, 1e3),
     "code": (0, 0xFF),
+    "below": (0, 0x1_0000),
     "address": (0, 0xFFFF_FFFC),
     "value": (0, 0xFFFF_FFFF),
     "random": (0, 0xFFFF_FFFF),

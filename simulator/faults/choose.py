@@ -22,7 +22,7 @@ from simulator.wire import Chunk, Tap, Taps
 if TYPE_CHECKING:
     from simulator.board.board import Board
     from simulator.chip.flash_effect import FlashEffect, FlashOperation
-    from simulator.chip.gate import CommandEffect
+    from simulator.chip.gate import CommandEffect, Gate
     from simulator.faults.bench import Bench
     from simulator.rng import Dice
 
@@ -58,7 +58,9 @@ class Counter:
                     return False
                 self._seen += 1
                 return self._seen >= n
-            case triggers.Every(n):
+            case triggers.Every(n, wanted):
+                if wanted not in (None, opcode):
+                    return False
                 self._seen += 1
                 return self._seen % n == 0
             case triggers.Chance(probability):
@@ -193,7 +195,7 @@ def _watch_passing(where: Where, counter: Counter, bench: Bench, tell: Callable[
         bench.adapter.on_edge.append(partial(_counted, counter, tell))
 
 
-def _seen_command(counter: Counter, bench: Bench, tell: Callable[[], None], opcode: int) -> CommandEffect:
+def _seen_command(counter: Counter, bench: Bench, tell: Callable[[], None], opcode: int, _size: int) -> CommandEffect:
     from simulator.chip.gate import UNHARMED
 
     if counter.picks(opcode):
@@ -213,17 +215,15 @@ def _watch_flash(board: Board, counter: Counter, bench: Bench, tell: Callable[[]
     board.soc.flash.hook = asked
 
 
-def also_ask(
-    earlier: Callable[[int], CommandEffect] | None, later: Callable[[int], CommandEffect]
-) -> Callable[[int], CommandEffect]:
+def also_ask(earlier: Gate | None, later: Gate) -> Gate:
     """Return a gate that asks both, and lets the earlier one win."""
     if earlier is None:
         return later
 
-    def both(opcode: int) -> CommandEffect:
+    def both(opcode: int, size: int) -> CommandEffect:
         from simulator.chip.gate import UNHARMED
 
-        first, second = earlier(opcode), later(opcode)
+        first, second = earlier(opcode, size), later(opcode, size)
         return second if first is UNHARMED else first
 
     return both
@@ -275,8 +275,10 @@ def picks_frame(trigger: Trigger, frame: FrameId, opcode: int, dice: Dice) -> bo
             return frame.number >= n
         case triggers.NthFrame(wanted, n):
             return opcode == wanted and frame.of_opcode >= n
-        case triggers.Every(n):
+        case triggers.Every(n, None):
             return frame.number % n == 0
+        case triggers.Every(n, wanted):
+            return opcode == wanted and frame.of_opcode % n == 0
         case triggers.Chance(probability):
             return dice.chance(probability)
         case _:

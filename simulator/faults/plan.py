@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from flashcore.errors import PlanError
 from simulator.faults.actions_chip import ChipAction, ChipState, command_effect, enter_chip_state
-from simulator.faults.actions_device import PANIC, CrashStub, DeviceAction, carry_out, restart_ns
+from simulator.faults.actions_device import PANIC, CrashStub, DeviceAction, carry_out, restart_ns, restore
 from simulator.faults.actions_flash import FlashAction, FlashState, concerns, enter_flash_state, flash_effect
 from simulator.faults.actions_flow import Chatter, FlowAction, flow_effect
 from simulator.faults.actions_host import LASTING, HostAction
-from simulator.faults.actions_lines import LineAction, line_effect
+from simulator.faults.actions_lines import DropOnClose, LineAction, line_effect
 from simulator.faults.actions_power import PowerAction, weaken
 from simulator.faults.actions_stream import StreamAction, stream_effect
 from simulator.faults.active import ActiveFault
@@ -25,9 +25,11 @@ from simulator.faults.choose import Choice, also_ask, board_of, picks_at, stream
 from simulator.faults.model import Fault
 from simulator.faults.stream import StreamFault
 from simulator.faults.talk import TalkFault
+from simulator.kernel import S
 from simulator.rng import Dice, Rng
 
 if TYPE_CHECKING:
+    from simulator.board.adapter import SerialAdapter
     from simulator.board.board import Board
     from simulator.chip.flash_effect import FlashEffect, FlashOperation
     from simulator.chip.gate import CommandEffect
@@ -68,6 +70,9 @@ def _activate(fault: Fault, bench: Bench, dice: Dice) -> ActiveFault:
         _at_flash(active, action, bench, dice)
     elif isinstance(action, LineAction):
         _at_lines(active, action, bench, dice)
+    elif isinstance(action, DropOnClose):
+        choice = Choice(fault.where, fault.when, bench, dice)
+        bench.adapter.on_close.append(partial(_drop_lines, active, action, choice, bench))
     elif isinstance(action, HostAction):
         _at_host(active, action, bench, dice)
     else:
@@ -79,6 +84,7 @@ def _begin(active: ActiveFault, action: DeviceAction | ChipState | FlashState | 
     """Do a deed, or let a state begin."""
     if isinstance(action, DeviceAction):
         active.strike(partial(carry_out, action, board))
+        active.on_heal(partial(restore, board))
     elif isinstance(action, ChipState):
         active.on_heal(enter_chip_state(action, board.soc, dice, active.may, active.struck))
     elif isinstance(action, FlashState):
@@ -99,13 +105,13 @@ def _at_commands(active: ActiveFault, action: ChipAction | CrashStub, bench: Ben
     soc = board_of(bench, active.name).soc
     choice = Choice(active.fault.where, active.fault.when, bench, dice)
 
-    def asked(opcode: int) -> CommandEffect:
+    def asked(opcode: int, size: int) -> CommandEffect:
         if not choice.takes(opcode) or not active.holds:
             return UNHARMED
         if isinstance(action, CrashStub):
             effect = CommandEffect(crash=PANIC, restart_ns=restart_ns(action))
         else:
-            effect = command_effect(action, opcode)
+            effect = command_effect(action, opcode, size)
         if effect is not UNHARMED:
             active.struck(f"command 0x{opcode:02x}")
         return effect
@@ -148,6 +154,18 @@ def _at_lines(active: ActiveFault, action: LineAction, bench: Bench, dice: Dice)
         return changes
 
     bench.adapter.taps.lines.append(tap)
+
+
+def _drop_lines(active: ActiveFault, action: DropOnClose, choice: Choice, bench: Bench) -> None:
+    adapter = bench.adapter
+    if active.holds and choice.takes() and (adapter.dtr or adapter.rts):
+        active.struck(f"dtr={adapter.dtr:d} rts={adapter.rts:d} at the close")
+        adapter.set_lines(False, adapter.rts)
+        bench.kernel.after(round(action.seconds * S), partial(_release, adapter))
+
+
+def _release(adapter: SerialAdapter) -> None:
+    adapter.set_lines(False, False)
 
 
 def _at_host(active: ActiveFault, action: HostAction, bench: Bench, dice: Dice) -> None:

@@ -38,6 +38,7 @@ TRIGGERS: dict[str, type[Trigger]] = {
 ACTIONS: dict[str, type[Action]] = {
     "drop": actions_stream.Drop,
     "corrupt": actions_stream.Corrupt,
+    "lose": actions_stream.Lose,
     "insert": actions_stream.Insert,
     "duplicate": actions_stream.Duplicate,
     "delay": actions_stream.Delay,
@@ -57,6 +58,7 @@ ACTIONS: dict[str, type[Action]] = {
     "line_ignore": actions_lines.LineIgnore,
     "line_split": actions_lines.LineSplit,
     "hold_dtr": actions_lines.HoldDtr,
+    "drop_on_close": actions_lines.DropOnClose,
     "no_reply": actions_chip.NoReply,
     "status": actions_chip.Status,
     "late_reply": actions_chip.LateReply,
@@ -69,6 +71,7 @@ ACTIONS: dict[str, type[Action]] = {
     "ignore": actions_flash.IgnoreOperation,
     "fail": actions_flash.FailOperation,
     "slow_erase": actions_flash.SlowErase,
+    "slow_program": actions_flash.SlowProgram,
     "bit_rot": actions_flash.BitRot,
     "stuck_bits": actions_flash.StuckBits,
     "bad_sector": actions_flash.BadSector,

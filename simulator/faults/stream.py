@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 from simulator.faults import triggers
 from simulator.faults.actions_flow import FlowAction
-from simulator.faults.actions_stream import Corrupt, Drop, Duplicate, Effect, Stall, Truncate, corrupt, truncate
+from simulator.faults.actions_stream import (
+    Corrupt,
+    Delay,
+    Drop,
+    Duplicate,
+    Effect,
+    Lose,
+    Stall,
+    Truncate,
+    corrupt,
+    lose,
+    truncate,
+)
 from simulator.faults.active import ActiveFault
 from simulator.faults.bench import Bench
 from simulator.faults.choose import picks_at, picks_frame, watch
@@ -36,11 +48,15 @@ class StreamFault(ActiveFault):
         self._stalled = False
         self._free_ns = 0
         self._begun = False
+        self.on_heal(self._let_go)
         if not isinstance(fault.when, triggers.Always | triggers.After) and not picks_at(fault.when, fault.where):
             watch(fault.where, fault.when, bench, dice, self._begin)
 
     def _begin(self) -> None:
         self._begun = True
+
+    def _let_go(self) -> None:
+        self._free_ns = 0
 
     def __call__(self, chunk: Chunk) -> Sequence[Chunk]:
         """Let `chunk` pass, or do to it what the fault does."""
@@ -92,6 +108,10 @@ class StreamFault(ActiveFault):
                 index = at - before if at >= 0 else size + at if part.last else -1
                 frame.struck = 0 <= index < size
                 return self._strike(chunk, lambda hit: [corrupt(hit, mask, index)]) if frame.struck else (self._queued(chunk),)
+            case Lose(at, count) if not struck:
+                index = at - before if at >= 0 else size + at if part.last else -1
+                frame.struck = 0 <= index < size
+                return self._strike(chunk, lambda hit: [lose(hit, index, count)]) if frame.struck else (self._queued(chunk),)
             case Truncate(keep, delimiter) if not struck:
                 frame.struck = before + size > keep
                 cut = keep - before
@@ -118,10 +138,14 @@ class StreamFault(ActiveFault):
         return bool(frame.chosen)
 
     def _strike(self, chunk: Chunk, how: Effect | None = None) -> Sequence[Chunk]:
-        chunk = self._queued(chunk)
         if not self.holds or self.spares(chunk.baud, len(chunk.data)):
-            return (chunk,)
-        result = (how or self._effect)(chunk)
+            return (self._queued(chunk),)
+        if isinstance(self.fault.what, Delay):
+            # From when it would have come by itself: delays do not add up.
+            result = [self._queued(late) for late in self._effect(chunk)]
+        else:
+            chunk = self._queued(chunk)
+            result = (how or self._effect)(chunk)
         if len(result) == 1 and result[0] is chunk:
             return result
         self.struck(f"{len(chunk.data)} bytes")

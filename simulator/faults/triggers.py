@@ -30,9 +30,15 @@ class NthFrame:
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """At every n-th frame, command, flash operation or change of lines."""
+    """At every n-th frame, command, flash operation or change of lines.
+
+    Args:
+        n: How many make a round.
+        opcode: Which command's frames are counted; ``None`` counts all.
+    """
 
     n: int
+    opcode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One whole session, and the hash of everything that happened in it: run as a script by other interpreters.
 
-Prints one JSON object: fault name to hash. Uses the ROM loader, so that no esptool is needed where it runs.
+Prints one JSON object: fault name to hash and how often it struck. Uses the ROM loader, so that no esptool is needed where it runs.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ EXTRA = ("h2d:chance(0.05):corrupt", "d2h:chance(0.05):truncate(9)", "d2h:every(
 
 
 def session(fault: str, seed: int) -> str:
-    """Return the hash of all events of a session that writes 9 KiB behind `fault`."""
-    world = Scenario(board="ttgo-lora32-v1", faults=(fault,), seed=seed).build()
+    """Return the hash of all events of a session that writes 9 KiB behind `fault`, and how often that struck."""
+    world = Scenario(board="ttgo-lora32-v1", faults=(fault,) if fault else (), seed=seed).build()
     data = random.Random(5).randbytes(9 * 1024)
     try:
         with Flasher.open(VirtualPort(world.device), Options(use_stub=False)) as flasher:
             flasher.write([Region(offset=0x20000, data=data)])
     except FlashcoreError:
         pass
-    return world.journal.digest()
+    struck = sum(item.fired for planned in world.planned for item in planned.active)
+    return f"{world.journal.digest()} {struck}"
 
 
 def all_sessions(seed: int = 1) -> dict[str, str]:

@@ -209,7 +209,7 @@ class RomLoader:
             self._connected = True
             self._soc.note("rom", "connected")
         gate = self._soc.gate
-        effect = UNHARMED if gate is None or direction else gate(opcode)
+        effect = UNHARMED if gate is None or direction else gate(opcode, state.size)
         if effect.silent:
             return 0
         self._busy = True

@@ -75,7 +75,7 @@ class LegacyStub:
         self._newest = None
         assert buffer is not None, "taken only when something has come"
         gate = self._soc.gate
-        effect = UNHARMED if gate is None else gate(buffer[1])
+        effect = UNHARMED if gate is None else gate(buffer[1], buffer[2] | buffer[3] << 8)
         if effect.silent:
             self._idle()
         elif effect.crash is not None and buffer[1] != Opcode.MEM_END:

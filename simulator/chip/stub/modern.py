@@ -9,6 +9,7 @@ Source: oracle facts 70 to 80; stub_e5_2.json.
 from __future__ import annotations
 
 from flashcore.protocol.opcodes import Opcode, StubStatus
+from flashcore.protocol.packet import HEADER
 from simulator.chip.gate import UNHARMED, CommandEffect
 from simulator.chip.memory import BusFault
 from simulator.chip.registers import UART0, UART_CLKDIV
@@ -90,10 +91,10 @@ class ModernStub:
             return
         self._busy = True
         gate = self._soc.gate
-        if gate is None or len(frame) < 2:
+        if gate is None or len(frame) < HEADER.size:
             self._carry_out(frame, None)
         else:
-            self._tampered(frame, gate(frame[1]))
+            self._tampered(frame, gate(frame[1], len(frame) - HEADER.size))
 
     def _tampered(self, frame: bytes, effect: CommandEffect) -> None:
         if effect is UNHARMED:
