@@ -1,6 +1,7 @@
 """One whole session, and the hash of everything that happened in it: run as a script by other interpreters.
 
-Prints one JSON object: fault name to hash and how often it struck. Uses the ROM loader, so that no esptool is needed where it runs.
+Prints one JSON object: fault name to hash and how often it struck. Uses the ROM loader, so that no esptool is needed where it
+runs.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_another_seed_gives_other_events_where_dice_are_drawn(here: dict[str, st
 def test_a_fault_that_strikes_changes_the_events(here: dict[str, str]) -> None:
     clean = session("", 1).split()[0]
     struck = {fault: found.split()[0] for fault, found in here.items() if not found.endswith(" 0")}
-    assert len(struck) > 50
+    assert len(struck) > 40
     assert clean not in struck.values()
 
 
