@@ -9,6 +9,9 @@ from flashcore.protocol import commands
 from flashcore.protocol.slip import Decoder, Frame, encode
 from simulator.board.board import HostBaud, HostBytes, HostClose, HostLines, HostOpen
 from simulator.chip.flash_effect import FlashOperation
+from simulator.faults.bench import Bench
+from simulator.faults.plan import install
+from simulator.faults.text import parse
 from simulator.kernel import MS, S
 from simulator.links.virtual import VirtualPort
 from simulator.scenario import Scenario, World
@@ -365,5 +368,6 @@ class TestWhen:
             Scenario(faults=("wrong-port", "power:at(1):brownout")).build()
 
     def test_what_needs_a_host_view_is_refused_where_there_is_none(self) -> None:
+        device = world().device
         with pytest.raises(PlanError, match="host view"):
-            Scenario(faults=("usb:at(1):disconnect(back=1)",)).build()
+            install(Bench(kernel=device.kernel, adapter=device.adapter), [parse("usb:at(1):disconnect(back=1)")], device.rng)
