@@ -104,6 +104,11 @@ class Chunk:
         return Chunk(self.data, self.start_ns + delay_ns, self.byte_ns, self.baud)
 
 
+def rates_agree(sender: int, receiver: int) -> bool:
+    """Tell whether a UART set to `receiver` baud reads what comes at `sender` baud."""
+    return sender == receiver or abs(sender - receiver) <= TOLERANCE * receiver
+
+
 def as_received(chunk: Chunk, receiver_baud: int, dice: Dice) -> bytes:
     """Return the bytes that a UART set to `receiver_baud` makes of `chunk`.
 
@@ -112,7 +117,7 @@ def as_received(chunk: Chunk, receiver_baud: int, dice: Dice) -> bytes:
 
     Fidelity: guessed; that nothing usable arrives is certain, which bytes do is not.
     """
-    if chunk.baud == receiver_baud or abs(chunk.baud - receiver_baud) <= TOLERANCE * receiver_baud:
+    if rates_agree(chunk.baud, receiver_baud):
         return chunk.data
     count = max(1, min(len(chunk.data) * receiver_baud // max(chunk.baud, 1), 4 * len(chunk.data)))
     return dice.bytes(count)

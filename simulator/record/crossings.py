@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
 from simulator.board.board import Device
-from simulator.kernel import Kernel
 from simulator.record.events import Event, Journal
-from simulator.wire import Chunk
+from simulator.wire import Chunk, rates_agree
 
 
 @unique
@@ -36,6 +35,7 @@ class Crossing:
         sent: What set out; ``None`` for bytes that a fault made.
         line: Name of the port, where it is not the one that the run is about.
         arrived: What is left of it behind all faults.
+        misheard: At which rate the host listened, in baud, where that is not the rate at which the chip sent; else 0.
     """
 
     way: Way
@@ -43,6 +43,7 @@ class Crossing:
     sent: Chunk | None
     line: str = ""
     arrived: list[Chunk] = field(default_factory=list)
+    misheard: int = 0
 
 
 class Recorder:
@@ -72,7 +73,7 @@ class Recorder:
             (Way.TO_CHIP, taps.host_to_bridge, taps.bridge_to_chip),
             (Way.TO_HOST, taps.chip_to_bridge, taps.bridge_to_host),
         ):
-            end = _Ends(self, device.kernel, way, line)
+            end = _Ends(self, device, way, line)
             first.insert(0, end.entry)
             last.append(end.exit)
 
@@ -94,9 +95,10 @@ class Recorder:
 class _Ends:
     """The two ends of one way of one line."""
 
-    def __init__(self, recorder: Recorder, kernel: Kernel, way: Way, line: str) -> None:
+    def __init__(self, recorder: Recorder, device: Device, way: Way, line: str) -> None:
         self._recorder = recorder
-        self._kernel = kernel
+        self._kernel = device.kernel
+        self._adapter = device.adapter
         self._way = way
         self._line = line
         self._latest: Crossing | None = None
@@ -105,6 +107,9 @@ class _Ends:
     def entry(self, chunk: Chunk) -> Sequence[Chunk]:
         """Note what sets out."""
         self._begin(chunk)
+        heard_at = self._adapter.baudrate
+        if self._latest is not None and self._way is Way.TO_HOST and not rates_agree(chunk.baud, heard_at):
+            self._latest.misheard = heard_at
         return (chunk,)
 
     def exit(self, chunk: Chunk) -> Sequence[Chunk]:

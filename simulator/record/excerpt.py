@@ -17,12 +17,15 @@ NAMED = 3
 ALIKE = 3
 """Most strikes that are shown where one fault strikes steps with the same words again and again."""
 
+SPARED = 2
+"""Most steps in a row that are shown after all, as saying that they are left out takes no less room."""
+
 LIMIT = 60
 """Steps of an excerpt, not counting those that say what is left out."""
 
 
 def excerpt(steps: Sequence[Step], limit: int = LIMIT) -> list[Step]:
-    """Return at most `limit` of `steps`, with a step of the kind ``skipped`` for each run that is left out.
+    """Return about `limit` of `steps`, with a step of the kind ``skipped`` for each run that is left out.
 
     Args:
         steps: A whole ladder.
@@ -42,7 +45,7 @@ def excerpt(steps: Sequence[Step], limit: int = LIMIT) -> list[Step]:
             left_out.append(step)
             continue
         if left_out:
-            result.append(_skipped(left_out))
+            result += [_skipped(left_out)] if len(left_out) > SPARED else left_out
             left_out = []
         result.append(step)
     return result
@@ -61,12 +64,10 @@ def _by_interest(steps: Sequence[Step]) -> Iterator[int]:
 
 
 def _skipped(steps: Sequence[Step]) -> Step:
-    if len(steps) == 1:
-        return steps[0]
     names: Counter[str] = Counter()
     for step in steps:
         names[step.title.partition(" #")[0]] += step.count
-    common = ", ".join(f"{name} \u00d7{count}" for name, count in names.most_common(NAMED))
-    more = ", ..." if len(names) > NAMED else ""
+    common = "; ".join(f"{name} \u00d7{count}" if count > 1 else name for name, count in names.most_common(NAMED))
+    more = "; ..." if len(names) > NAMED else ""
     count = sum(step.count for step in steps)
     return Step(at_ns=steps[0].at_ns, end_ns=steps[-1].end_ns, kind=Kind.SKIPPED, title=common + more, count=count)

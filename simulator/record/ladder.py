@@ -172,6 +172,8 @@ def _of_transit(transit: Transit, reader: Reader) -> Step:
     match transit.fate:
         case Fate.LATE:
             details.append(f"{transit.delay_ns / NS_PER_S:.1f} s late")
+        case Fate.DAMAGED if transit.misheard:
+            details.append(f"heard at {transit.misheard} baud, which is not the chip's rate")
         case Fate.DAMAGED:
             details.append("arrives as " + ", ".join(_damaged(data, transit.data) for data in transit.arrived))
         case _:

@@ -51,6 +51,7 @@ class Transit:
         arrived: What came of it.
         delay_ns: How long it was held up.
         line: Name of the port, where it is not the one that the run is about.
+        misheard: At which rate the host listened, in baud, where that was not the chip's; else 0.
     """
 
     way: Way
@@ -63,6 +64,7 @@ class Transit:
     arrived: tuple[bytes, ...] = ()
     delay_ns: int = 0
     line: str = ""
+    misheard: int = 0
 
 
 @dataclass(slots=True)
@@ -186,4 +188,5 @@ def _transit(own: Sequence[Crossing], way: Way, before: _Item | None, after: Seq
         arrived=tuple(other.data for other in after),
         delay_ns=delay_ns,
         line=own[item.first].line,
+        misheard=own[item.first].misheard,
     )

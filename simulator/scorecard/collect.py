@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -60,17 +61,13 @@ def collect(
 
 
 def worth_a_ladder(records: Sequence[Record]) -> list[Record]:
-    """Return the records of which a reader wants to see what happened: the bad ones, then those with a fault of their own.
+    """Return the records of which a reader wants to see what happened: the bad ones, then those that are one of a kind.
 
     A sweep has thousands of good cases that differ in a number; of these none is shown. There are at most `LADDERS`.
     """
-    own = [record for record in records if not record.verdict.is_bad and _stands_alone(record)]
+    many = Counter((record.case.flasher, record.case.preset) for record in records)
+    own = [record for record in records if not record.verdict.is_bad and many[record.case.flasher, record.case.preset] == 1]
     return [*worst_first(records), *own][:LADDERS]
-
-
-def _stands_alone(record: Record) -> bool:
-    """Whether the case is not one of many of its kind."""
-    return all(":" not in name for name in record.case.faults) or record.case.suite == "faults"
 
 
 def _entry(record: Record, ladder: tuple[Step, ...]) -> Entry:

@@ -18,7 +18,7 @@ from flashcore.protocol.slip import encode
 from simulator.links.virtual import VirtualPort
 from simulator.record.crossings import Crossing, Recorder, Way, of_transcript
 from simulator.record.events import Event
-from simulator.record.excerpt import ALIKE, HEAD, TAIL, excerpt
+from simulator.record.excerpt import ALIKE, BEFORE, HEAD, SPARED, TAIL, excerpt
 from simulator.record.frame_text import Reader, loose
 from simulator.record.ladder import Kind, Step, ladder
 from simulator.record.transits import Fate, transits
@@ -165,6 +165,12 @@ def test_an_excerpt_has_the_ends_and_every_strike_and_says_what_it_leaves_out() 
     assert skipped.title == f"FLASH_DATA ×{skipped.count}"
 
 
+def test_an_excerpt_does_not_leave_out_less_than_it_would_say() -> None:
+    near = HEAD + BEFORE + SPARED
+    steps = [rung(number, fate=Fate.LOST if number == near else Fate.DELIVERED) for number in range(300)]
+    assert excerpt(steps, limit=40)[: near + 1] == steps[: near + 1]
+
+
 def test_an_excerpt_stays_short_where_everything_strikes() -> None:
     short = excerpt([rung(number, fate=Fate.LOST) for number in range(3000)], limit=30)
     assert sum(step.kind is not Kind.SKIPPED for step in short) == 30
@@ -218,3 +224,14 @@ def test_two_lines_are_told_apart_and_each_has_its_own_loader() -> None:
     steps = ladder([], crossings)
     assert [step.title for step in steps] == ["SYNC", "/dev/ttyUSB1: SYNC", "/dev/ttyUSB1: SYNC answer", "MEM_DATA answer"]
     assert steps[3].detail == "refused: checksum of the block wrong (01 07)"
+
+
+def test_an_answer_at_another_rate_is_said_to_be_misheard() -> None:
+    world = Scenario(keep_events=True).build()
+    recorder = Recorder(world.device, world.journal)
+    port = VirtualPort(world.device, baudrate=9600)
+    port.read(100, port.clock.now_ns() + 50_000_000)
+    recorder.stop()
+    (step,) = [step for step in ladder(recorder.events, recorder.crossings) if step.kind is Kind.TO_HOST]
+    assert (step.title, step.fate) == ("boot log", Fate.DAMAGED)
+    assert "heard at 9600 baud" in step.detail
