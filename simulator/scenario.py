@@ -47,6 +47,22 @@ class Scenario:
     firmware: str = ""
     keep_events: bool = False
 
+    @property
+    def needs_host_view(self) -> bool:
+        """Whether something is wrong with ports or USB devices, which shows only where there is a list of them.
+
+        Raises:
+            PlanError: A fault is unknown or malformed.
+        """
+        from simulator.faults.actions_host import Disconnect
+        from simulator.faults.model import Where
+
+        plans = _plans(self.faults)
+        faults = [fault for plan in plans for fault in plan.faults]
+        return any(plan.host is not None for plan in plans) or any(
+            fault.where in (Where.USB, Where.PORT) or isinstance(fault.what, Disconnect) for fault in faults
+        )
+
     def to_json(self) -> str:
         """Return the scenario as JSON."""
         return json.dumps(asdict(self))

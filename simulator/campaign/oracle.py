@@ -46,7 +46,7 @@ class Verdict(StrEnum):
     FALSE_SUCCESS = "FALSE_SUCCESS"
     """Said that it worked; it did not."""
     NOT_EXERCISED = "NOT_EXERCISED"
-    """The planned fault did not strike."""
+    """The planned fault did not strike, or the flasher cannot be given the job."""
     MODEL_GAP = "MODEL_GAP"
     """The simulator does not know what the real thing does."""
 
@@ -130,6 +130,8 @@ def judge(case: Case, result: Result, clean_s: float) -> Judgement:
 
 def _verdict(case: Case, result: Result, clean_s: float) -> tuple[Verdict, str]:
     evidence = result.evidence
+    if result.skipped:
+        return Verdict.NOT_EXERCISED, f"not run: {result.skipped}"
     if result.problem or evidence.gaps:
         return Verdict.MODEL_GAP, result.problem or evidence.gaps[0]
     if result.status == 0 and (missing := _missing(case, evidence)):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from simulator.campaign.case import Case
 from simulator.campaign.oracle import judge, limit_s
 from simulator.campaign.store import Record, Store
-from simulator.flashers.adapter import Adapter, Result
+from simulator.flashers.adapter import NOTHING, Adapter, Result
 from simulator.flashers.task import Task
 
 if TYPE_CHECKING:
@@ -168,7 +168,10 @@ def _recorded(record: Record) -> Task:
 
 
 def _shard(adapter: Adapter, tasks: Sequence[Task]) -> list[Result]:
-    return list(adapter.run(tasks))
+    lacking = [adapter.abilities.lacks(task) for task in tasks]
+    able = [task for task, reason in zip(tasks, lacking, strict=True) if not reason]
+    done = iter(adapter.run(able) if able else ())
+    return [Result(status=0, messages="", evidence=NOTHING, skipped=reason) if reason else next(done) for reason in lacking]
 
 
 def _cut(cases: list[_T], size: int) -> list[list[_T]]:

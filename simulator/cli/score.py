@@ -31,11 +31,28 @@ Examples:
   espsim score flashcore --suite sweep --jobs 2
   espsim score esptool@3.3 esptool@4.8.1 flashcore --html score.html --json score.json
   espsim score esptool --fault d2h:nth_frame(FLASH_DEFL_DATA,2):drop
+  espsim score flashcore --command 'mytool --port {port} write {address} {image}' --suite smoke
 """
 
 
 @click.command("score", epilog=EPILOG)
-@click.argument("flashers", metavar="FLASHER...", nargs=-1, required=True)
+@click.argument("flashers", metavar="FLASHER...", nargs=-1)
+@click.option(
+    "--command",
+    "-c",
+    "commands",
+    multiple=True,
+    metavar="CMD",
+    help="Any program as a flasher, for example 'mytool --port {port} write {address} {image}'; repeatable.",
+)
+@click.option(
+    "--link",
+    "-l",
+    type=click.Choice(("virtual", "pty", "rfc2217", "tcp", "websocket")),
+    default="pty",
+    show_default=True,
+    help="How CMD reaches the board; a Python program can do it in virtual time.",
+)
 @click.option(
     "--suite",
     type=click.Choice(("smoke", "catalogue", "singles", "sweep", "exhaustive")),
@@ -72,6 +89,8 @@ Examples:
 def command(
     *,
     flashers: tuple[str, ...],
+    commands: tuple[str, ...],
+    link: str,
     suite: str,
     faults: tuple[str, ...],
     board: str,
@@ -87,11 +106,15 @@ def command(
 ) -> int:
     """Run each FLASHER against faults and give a verdict on every case, from the flash and the clock.
 
-    FLASHER is flashcore, esptool (the one installed beside espsim) or esptool@RELEASE, which gets an environment of its own.
-    Everything is in virtual time, and the same for any number of processes.
+    FLASHER is flashcore, esptool (the one installed beside espsim), esptool-js, or one of the two with a release behind an @,
+    which gets an environment of its own. flashcore and esptool run in virtual time, and are the same for any number of
+    processes; esptool-js, and CMD unless its link is virtual, run in real time.
     """
     forms = Forms(**files)
     forms.check()
+    flashers += tuple(text if link == "pty" else f"{link}:{text}" for text in commands)
+    if not flashers:
+        raise click.UsageError("name a FLASHER, or give a --command")
     if len(set(flashers)) < len(flashers):
         raise click.UsageError("a flasher is named twice")
     from simulator.campaign.suite import Order, Suite

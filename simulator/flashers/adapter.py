@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simulator.flashers.abilities import Abilities
 from simulator.flashers.job import FaultOutcome
 from simulator.flashers.task import Task
 
@@ -98,6 +99,7 @@ class Result:
         traceback: Whether a session ended in an error that it did not handle.
         hung: Whether it waited for something that never comes, and was ended.
         problem: What the simulator itself could not do; such a run says nothing about the flasher. Empty if all went well.
+        skipped: Why the flasher was not even started; empty if it was.
     """
 
     status: int
@@ -108,6 +110,7 @@ class Result:
     traceback: bool = False
     hung: bool = False
     problem: str = ""
+    skipped: str = ""
 
     def to_json(self) -> str:
         """Return the result as one line of JSON."""
@@ -162,6 +165,11 @@ class Adapter(Protocol):
     @property
     def shard(self) -> int:
         """How many tasks make a piece of work of half a second or more."""
+        ...
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can be asked for."""
         ...
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Result]:

@@ -58,7 +58,7 @@ def main() -> int:
         del sys.path[0]
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
-    _prepare_path(job)
+    prepare_path(job)
     if importlib.util.find_spec("serial") is None:
         sys.stderr.write(
             f"espsim: {sys.executable} has no pyserial, so nothing in it can open a virtual port\n"
@@ -96,7 +96,7 @@ def main() -> int:
         _write_outcome(job["outcome"], request, world, tuple(problems))
 
 
-def _prepare_path(job: dict[str, str]) -> None:
+def prepare_path(job: dict[str, str]) -> None:
     """Make the import path the one that the interpreter would have given to the flasher."""
     if not getattr(sys.flags, "safe_path", False) and not sys.flags.isolated:
         if job["kind"] == "script":
@@ -149,19 +149,24 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _run(job: dict[str, str], problems: list[str]) -> int:
+def run_program(job: dict[str, str]) -> None:
+    """Run the program that `job` names as ``__main__``, with the arguments that are there."""
     import runpy
 
+    if job["kind"] == "script":
+        runpy.run_path(job["target"], run_name="__main__")
+    elif job["kind"] == "module":
+        runpy.run_module(job["target"], run_name="__main__", alter_sys=True)
+    else:
+        exec(compile(job["target"], "<string>", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+
+
+def _run(job: dict[str, str], problems: list[str]) -> int:
     from simulator.links.protocol_sim import VirtualHang
 
     sys.argv = [job["target"], *job["argv"]] if job["kind"] != "code" else ["-c", *job["argv"]]
     try:
-        if job["kind"] == "script":
-            runpy.run_path(job["target"], run_name="__main__")
-        elif job["kind"] == "module":
-            runpy.run_module(job["target"], run_name="__main__", alter_sys=True)
-        else:
-            exec(compile(job["target"], "<string>", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+        run_program(job)
     except VirtualHang as hang:
         problems.append(f"CMD hangs: {hang}")
         return HUNG

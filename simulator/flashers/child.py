@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum, unique
 from types import FrameType
+from typing import IO
 
 from simulator.flashers.interpreter import CommandError
 
@@ -44,18 +45,23 @@ class Child:
     Args:
         words: Program and arguments.
         environment: All its environment variables.
+        output: Takes all that it prints; it is not given the terminal then, and nothing to read.
 
     Raises:
         CommandError: It cannot be started.
     """
 
-    def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, words: Sequence[str], environment: Mapping[str, str], *, output: IO[bytes] | None = None) -> None:
+        unseen = None if output is None else subprocess.DEVNULL
+        merged = None if output is None else subprocess.STDOUT
         try:
-            self._process = subprocess.Popen(list(words), env=dict(environment), process_group=0)
+            self._process = subprocess.Popen(
+                list(words), env=dict(environment), process_group=0, stdin=unseen, stdout=output, stderr=merged
+            )
         except OSError as error:
             raise CommandError(f"cannot start {words[0]}: {error.strerror}") from error
         self._closed = False
-        self._terminal = _Terminal(self._process.pid)
+        self._terminal = _Terminal(self._process.pid if output is None else None)
         self._ended, self._announce = os.pipe()
         self._watcher = threading.Thread(target=self._watch, name="espsim-child", daemon=True)
         self._watcher.start()
@@ -114,10 +120,12 @@ class Child:
 
 
 class _Terminal:
-    """The terminal on standard input, lent to a process group."""
+    """The terminal on standard input, lent to a process group; to nobody if there is none."""
 
-    def __init__(self, group: int) -> None:
+    def __init__(self, group: int | None) -> None:
         self._lent = False
+        if group is None:
+            return
         try:
             if os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp():
                 _give_terminal(group)

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-import flashcore
-import simulator
-from flashcore.errors import FlashcoreError
+from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
-from simulator.flashers.images import Image
-from simulator.flashers.task import Job, Task
-
-WORKER = Path(__file__).with_name("shard_worker.py")
-"""The file with which the flasher's interpreter starts."""
+from simulator.flashers.images import file_of
+from simulator.flashers.shards import run_shard
+from simulator.flashers.task import USUAL_BAUD, Job, Task
 
 WALL_S = 120
 """Seconds of the machine's time after which a task is ended; there for loops in which no virtual time passes."""
 
-DEFAULT_BAUD = 115200
-"""Rate that esptool uses if it is not told."""
 SECTOR = 4096
 """Unit in which esptool erases."""
-
-
-class FlasherFailedError(FlashcoreError):
-    """A flasher's interpreter could not carry out its tasks at all."""
-
-    code = "simulator.flasher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +43,11 @@ class EsptoolAdapter:
         """How many tasks make a piece of work of half a second or more."""
         return 16
 
+    @property
+    def abilities(self) -> Abilities:
+        """What it can be asked for."""
+        return Abilities(link=Link.VIRTUAL, wall_s=WALL_S)
+
     def run(self, tasks: Sequence[Task]) -> Iterator[Result]:
         """Carry out `tasks` and yield their results in order.
 
@@ -66,46 +56,15 @@ class EsptoolAdapter:
         """
         with tempfile.TemporaryDirectory(prefix="espsim-") as name:
             folder = Path(name)
-            results, job = folder / "results.jsonl", folder / "job.json"
+            program = {"kind": "function", "target": "esptool", "function": "_main"}
             items = [self._item(task, folder) for task in tasks]
-            job.write_text(
-                json.dumps(
-                    {
-                        "folders": {item.__name__: str(Path(str(item.__file__)).parent) for item in (flashcore, simulator)},
-                        "module": "esptool",
-                        "function": "_main",
-                        "name": "board",
-                        "results": str(results),
-                        "wall_s": WALL_S,
-                        "tasks": items,
-                    }
-                ),
-                encoding="utf-8",
-            )
-            results.touch()
-            done = subprocess.run(
-                [self.python, str(WORKER), str(job)],
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                cwd=folder,
-            )
-            lines = results.read_text(encoding="utf-8").splitlines()
-            if done.returncode or len(lines) != len(tasks):
-                said = (done.stderr or done.stdout).strip().splitlines()
-                raise FlasherFailedError(
-                    f"{self.name} did not carry out its tasks: {said[-1] if said else f'exit status {done.returncode}'}",
-                    hint=f"try {self.python} -m esptool version",
-                )
-            yield from (Result.from_json(line) for line in lines)
+            yield from run_shard(self.name, [self.python], program, items, folder, wall_s=self.abilities.wall_s)
 
     def _item(self, task: Task, folder: Path) -> dict[str, object]:
         """Return a task as the worker takes it: the commands of one session, and the files that they fill."""
         job = task.job
         head = [*(() if job.port == "auto" else ("--port", "sim://board")), *self.options]
-        if job.baud != DEFAULT_BAUD:
+        if job.baud != USUAL_BAUD:
             head += ["--baud", str(job.baud)]
         commands, files = self._commands(job, folder)
         return {"task": task.to_json(), "commands": [[*head, *words] for words in commands], "files": files}
@@ -116,7 +75,7 @@ class EsptoolAdapter:
             case "write":
                 words = [self._verb("write-flash"), "-z"]
                 for image in job.images:
-                    words += [hex(image.offset), str(_file(image, folder))]
+                    words += [hex(image.offset), str(file_of(image, folder))]
                 return [words], []
             case "read":
                 files = [str(folder / f"read-{number}.bin") for number in range(len(job.images))]
@@ -136,16 +95,3 @@ class EsptoolAdapter:
         """Return a command as this release spells it."""
         modern = int(re.findall(r"\d+", self.version)[0]) >= 5
         return name if modern else name.replace("-", "_")
-
-
-def _file(image: Image, folder: Path) -> Path:
-    path = folder / f"{image.kind}-{image.size}-{image.seed}.bin"
-    if not path.exists():
-        path.write_bytes(image.data())
-    return path
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment without what would make this esptool another than a stock one, and with what makes runs equal."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ESPTOOL")}
-    return {**kept, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "COLUMNS": "200"}

@@ -11,6 +11,7 @@ from flashcore.approach import AUTO, reach
 from flashcore.chips import SECTOR_SIZE
 from flashcore.image import Region
 from flashcore.loader import Flasher, Options
+from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
 from simulator.flashers.images import Image
 from simulator.flashers.in_process import run_on_host
@@ -44,6 +45,11 @@ class FlashcoreAdapter:
     def shard(self) -> int:
         """How many tasks make a piece of work of half a second or more."""
         return 40
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can be asked for."""
+        return Abilities(link=Link.PROCESS)
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Result]:
         """Carry out `tasks` and yield their results in order.

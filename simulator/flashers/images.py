@@ -10,6 +10,7 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, assert_never
 
 from flashcore.errors import ScenarioError
@@ -111,3 +112,11 @@ def _one_byte_over(size: int, seed: int) -> bytes:
         # Each random byte less is about one byte less of output; the last steps are taken singly.
         zeros += max(1, over - 16)
     raise ScenarioError(f"no image of {size} bytes compresses to whole blocks and one byte", hint="make it 64 KiB or more")
+
+
+def file_of(image: Image, folder: Path) -> Path:
+    """Return a file in `folder` that holds the bytes of `image`, made now if there is none."""
+    path = folder / f"{image.kind}-{image.size}-{image.seed}.bin"
+    if not path.exists():
+        path.write_bytes(image.data())
+    return path

@@ -5,7 +5,8 @@ importable, the clocks virtual and the flasher is imported, once. Then each task
 process, with a world of its own and the flasher's modules as they were after import, so no task sees another. The child writes
 one line with its result; where it can't, because it was killed, the parent does.
 
-JOB is a JSON file: ``folders`` (package name to folder), ``module`` and ``function`` of the flasher, ``name`` of the port,
+JOB is a JSON file: ``folders`` (package name to folder), ``kind`` (function, script, module or code), ``target`` (a module for
+a function), ``function``, ``name`` of the port,
 ``results`` (file to write), ``wall_s`` (most seconds for one task), ``tasks`` (list of ``task``, ``commands``, which is the
 arguments of each time that the flasher is started in one session, and ``files`` that these write).
 """
@@ -16,7 +17,6 @@ import importlib
 import importlib.util
 import json
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -25,9 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.flashers.evidence import Watch
-
-_TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)", re.MULTILINE)
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def main() -> int:
@@ -40,15 +37,16 @@ def main() -> int:
     if importlib.util.find_spec("serial") is None:
         sys.stderr.write(f"{sys.executable} has no pyserial, so nothing in it can open a virtual port\n")
         return 70
-    sys.meta_path.insert(0, _bootstrap(here).OwnPackages(job["folders"]))
+    bootstrap = _bootstrap(here)
+    sys.meta_path.insert(0, bootstrap.OwnPackages(job["folders"]))
 
     from simulator.flashers.virtual_time import VirtualTime
 
     # pyserial binds the clock when it is imported, so the clock must be virtual by then.
     clock = _Clock()
     VirtualTime(clock).install()
-    function = getattr(importlib.import_module(job["module"]), job["function"])
-    errors = _errors_of_logger(job["module"])
+    function = _program(job, bootstrap)
+    errors = _errors_of_logger(job["target"])
     _warm_up(job)
     for item in job["tasks"]:
         sys.stdout.flush()
@@ -69,6 +67,15 @@ def _bootstrap(here: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _program(job: dict[str, Any], bootstrap: Any) -> Callable[[], object]:
+    """Return what starts the flasher: a function that is imported now, or a program that is run as its interpreter would."""
+    if job["kind"] == "function":
+        function: Callable[[], object] = getattr(importlib.import_module(job["target"]), job["function"])
+        return function
+    bootstrap.prepare_path(job)
+    return lambda: bootstrap.run_program(job)
 
 
 class _Clock:
@@ -121,6 +128,7 @@ def _carry_out(
 ) -> None:
     """Carry out one task in this process, which is a child made for it, and end the process."""
     from simulator.flashers.adapter import NOTHING, Result
+    from simulator.flashers.ending import crashed
     from simulator.flashers.evidence import Watch, WorldFailureError
     from simulator.flashers.plug import plug_in
     from simulator.flashers.task import Task
@@ -136,7 +144,7 @@ def _carry_out(
         if number:
             watch.pause()
         errors.clear()
-        end = _session(item["commands"], job["module"], function)
+        end = _session(item["commands"], job["target"] if job["kind"] != "code" else "-c", function)
         said.append(end.messages)
         if end.hung or end.problem:
             break
@@ -153,7 +161,7 @@ def _carry_out(
         evidence=evidence,
         errors=tuple(errors),
         earlier=tuple(said[:-1]),
-        traceback=any(_TRACEBACK.search(text) for text in said) and not problem,
+        traceback=any(crashed(text, 0) for text in said) and not problem,
         hung=end.hung,
         problem=problem,
     )
@@ -170,8 +178,9 @@ class _End:
     messages = ""
 
 
-def _session(commands: list[list[str]], module: str, function: Callable[[], object]) -> _End:
+def _session(commands: list[list[str]], program: str, function: Callable[[], object]) -> _End:
     """Start the flasher once per command, as a shell would with ``&&`` between, and close its ports as the system would."""
+    from simulator.flashers.ending import plain
     from simulator.flashers.evidence import WorldFailureError
     from simulator.links.protocol_sim import VirtualHang, close_all
 
@@ -180,7 +189,7 @@ def _session(commands: list[list[str]], module: str, function: Callable[[], obje
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
         for argv in commands:
-            sys.argv = [module, *argv]
+            sys.argv = [program, *argv]
             try:
                 function()
             except SystemExit as leave:
@@ -204,7 +213,7 @@ def _session(commands: list[list[str]], module: str, function: Callable[[], obje
         sys.stdout.flush()
         sys.stderr.flush()
         output.seek(0)
-        end.messages = _COLOUR.sub("", output.read().decode("utf-8", "replace"))
+        end.messages = plain(output.read())
     return end
 
 

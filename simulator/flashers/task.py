@@ -15,6 +15,9 @@ Action = Literal["write", "read", "erase"]
 Success = Literal["written", "boots", "runs"]
 """When a job of writing is done: the images are in flash; and the app starts when the board is reset; or runs without that."""
 
+USUAL_BAUD = 115200
+"""Rate at which every flasher begins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -34,7 +37,7 @@ class Job:
     images: tuple[Image, ...] = ()
     whole: bool = False
     action: Action = "write"
-    baud: int = 115200
+    baud: int = USUAL_BAUD
     port: Literal["named", "auto"] = "named"
     sessions: int = 1
     success: Success = "written"

@@ -11,7 +11,8 @@ from simulator.campaign import Verdict
 from simulator.campaign.run import InTurn, processes, run
 from simulator.campaign.suite import Order
 from simulator.flashers.adapter import Evidence
-from simulator.flashers.esptool import EsptoolAdapter, FlasherFailedError
+from simulator.flashers.esptool import EsptoolAdapter
+from simulator.flashers.shards import FlasherFailedError
 from simulator.flashers.task import Job, Task
 from simulator.scenario import Scenario
 from tests import peers

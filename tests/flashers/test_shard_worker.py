@@ -10,7 +10,7 @@ from pathlib import Path
 import flashcore
 import simulator
 from simulator.flashers.adapter import Result
-from simulator.flashers.esptool import WORKER
+from simulator.flashers.shards import WORKER
 from simulator.flashers.task import Job, Task
 from simulator.scenario import Scenario
 
@@ -27,7 +27,8 @@ def work(folder: Path, *bodies: str, wall_s: int = 60) -> list[Result]:
     task = Task(scenario=Scenario(faults=("wrong-port-echo",)), job=Job.of_size(4096), limit_s=1000)
     job = {
         "folders": {item.__name__: str(Path(str(item.__file__)).parent) for item in (flashcore, simulator)},
-        "module": "tool",
+        "kind": "function",
+        "target": "tool",
         "function": "main",
         "name": "board",
         "results": str(folder / "results"),

@@ -16,6 +16,7 @@ from flashcore.port import NS_PER_S
 from flashcore.protocol import commands
 from flashcore.protocol.opcodes import Opcode
 from flashcore.protocol.packet import data_request
+from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
 from simulator.flashers.in_process import Session, run_session
 from simulator.flashers.task import Job, Task
@@ -24,6 +25,7 @@ from simulator.links.virtual import VirtualPort
 Say = Callable[[str], None]
 ROM = Options(use_stub=False)
 BLOCK = 1024
+ANYTHING = Abilities(link=Link.PROCESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Broken:
     name: str = "broken"
     version: str = "0"
     shard: int = 8
+    abilities: Abilities = ANYTHING
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Result]:
         for task in tasks:

@@ -166,6 +166,7 @@ def test_an_interrupted_campaign_goes_on_where_it_was(clean: Record, tmp_path: P
 
     class Counting:
         name, version, shard = "flashcore", FlashcoreAdapter().version, 1000
+        abilities = FlashcoreAdapter().abilities
 
         def run(self, tasks: list[Task]) -> list[Result]:
             asked.extend(tasks)

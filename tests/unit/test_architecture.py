@@ -81,8 +81,8 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.flashers": RUNS,
     # It takes both packages along into a flasher's own interpreter, so it must know where they are.
     "simulator.flashers.virtual_run": RUNS | below("flashcore", "simulator", "simulator.flashers"),
-    "simulator.flashers.esptool": RUNS | below("flashcore", "simulator", "simulator.flashers"),
     "simulator.flashers.flashcore": RUNS | below("simulator.flashers", "flashcore.loader", "flashcore.approach"),
+    "simulator.flashers.shards": RUNS | below("flashcore", "simulator", "simulator.flashers"),
     "simulator.campaign": LINKS | below("simulator.flashers"),
     "simulator.scorecard": LINKS | below("simulator.flashers", "simulator.campaign"),
     "simulator.cli": REPORTS,
