@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from flashcore.chips import SECTOR_SIZE, ChipSpec
 from flashcore.errors import (
     BadHeaderError,
+    ContextValue,
     DoesNotFitError,
     ImageError,
     OverlapError,
@@ -63,7 +64,14 @@ class ImageWarning:
         return {"code": self.code, "message": self.message, "region": self.region, "offset": self.offset}
 
 
-def check(regions: Sequence[Region], chip: ChipSpec, flash_size: int, *, force: bool = False) -> list[ImageWarning]:
+def check(
+    regions: Sequence[Region],
+    chip: ChipSpec,
+    flash_size: int,
+    *,
+    force: bool = False,
+    installed: PartitionTable | None = None,
+) -> list[ImageWarning]:
     """Refuse regions that cannot work, and return what is odd about the others.
 
     Args:
@@ -72,6 +80,7 @@ def check(regions: Sequence[Region], chip: ChipSpec, flash_size: int, *, force: 
         flash_size: Bytes of its flash.
         force: Let images through that are damaged, for another chip, or at a place where they cannot start, with a
             warning. Addresses that cannot be written are refused all the same.
+        installed: The partition table on the flash, which counts where no region brings another.
 
     Raises:
         UsageError: An offset is negative or no multiple of 4096.
@@ -79,10 +88,10 @@ def check(regions: Sequence[Region], chip: ChipSpec, flash_size: int, *, force: 
         OverlapError: Two regions share a sector, or two partitions overlap.
         BadHeaderError: An image or a partition table is damaged or cut off.
         WrongChipError: An image was built for another chip.
-        WrongOffsetError: A bootloader at 0, which is not where the chip looks for it.
+        WrongOffsetError: A bootloader, an app or a partition table where the chip does not look for one.
     """
     _check_places(regions, flash_size)
-    return _ContentCheck(regions, chip, flash_size, force).run()
+    return _ContentCheck(regions, chip, flash_size, force, installed).run()
 
 
 def _check_places(regions: Sequence[Region], flash_size: int) -> None:
@@ -118,11 +127,14 @@ def _check_places(regions: Sequence[Region], flash_size: int) -> None:
 class _ContentCheck:
     """One run over the contents; collects warnings."""
 
-    def __init__(self, regions: Sequence[Region], chip: ChipSpec, flash_size: int, force: bool) -> None:
+    def __init__(
+        self, regions: Sequence[Region], chip: ChipSpec, flash_size: int, force: bool, installed: PartitionTable | None
+    ) -> None:
         self._regions = regions
         self._chip = chip
         self._flash_size = flash_size
         self._force = force
+        self._installed = installed
         self._warnings: list[ImageWarning] = []
         self._table: PartitionTable | None = None
         self._places: frozenset[int] = frozenset()
@@ -139,6 +151,7 @@ class _ContentCheck:
         if self._table is None:
             self._image_at(_USUAL_APP_OFFSET)
         for region in self._regions:
+            self._check_stray_table(region)
             if region.offset not in self._places:
                 self._check_elsewhere(region)
         return self._warnings
@@ -154,7 +167,7 @@ class _ContentCheck:
         offset = self._chip.partition_table_offset
         covering = self._covering(offset)
         if covering is None:
-            return None
+            return self._installed
         region, view = covering
         data = bytes(view[: partition_table.TABLE_SIZE])
         if not partition_table.is_table(data):
@@ -232,11 +245,11 @@ class _ContentCheck:
         region, firmware = found
         boot, table = self._chip.bootloader_offset, self._chip.partition_table_offset
         if firmware.role is Role.APP:
-            self._warn(
-                WrongOffsetError.code,
+            self._misplaced(
                 region,
                 boot,
                 f"an app at 0x{boot:x}, where the {self._chip.name} expects its bootloader",
+                f"write it to the start of an app partition, usually 0x{_USUAL_APP_OFFSET:x}",
             )
         elif boot < table < boot + firmware.size:
             self._warn(
@@ -278,13 +291,7 @@ class _ContentCheck:
         boot = self._chip.bootloader_offset
         if firmware.role is Role.BOOTLOADER:
             message = f"a bootloader at 0x{region.offset:x}, expected at 0x{boot:x} on the {self._chip.name}"
-            if region.offset == 0 and not self._force:
-                raise WrongOffsetError(
-                    f"{region.name}: {message}",
-                    hint=f"write it to 0x{boot:x}",
-                    context={"name": region.name, "offset": region.offset, "expected": boot},
-                )
-            self._warn(WrongOffsetError.code, region, region.offset, message)
+            self._misplaced(region, region.offset, message, f"write it to 0x{boot:x}", boot)
             return
         if self._table is not None:
             places = ", ".join(f"0x{app.offset:x} ({app.name})" for app in self._table.apps)
@@ -293,7 +300,35 @@ class _ContentCheck:
             expected = f"at a multiple of 0x{APP_ALIGNMENT:x} above 0, usually 0x{_USUAL_APP_OFFSET:x}"
         else:
             return
-        self._warn(WrongOffsetError.code, region, region.offset, f"an app at 0x{region.offset:x}, expected {expected}")
+        self._misplaced(region, region.offset, f"an app at 0x{region.offset:x}, expected {expected}", "correct the address")
+
+    def _check_stray_table(self, region: Region) -> None:
+        """Refuse a partition table where none is looked for; projects may move it, but never onto one of its own partitions."""
+        place = self._chip.partition_table_offset
+        data = bytes(region.data[: partition_table.TABLE_SIZE])
+        if region.offset == place or not partition_table.is_table(data):
+            return
+        try:
+            partition_table.parse(data, region.name).validate(table_offset=region.offset, name=region.name)
+        except ImageError:
+            moved = False
+        else:
+            moved = region.offset > self._chip.bootloader_offset
+        if not moved:
+            message = f"a partition table at 0x{region.offset:x}, expected at 0x{place:x}"
+            self._misplaced(region, region.offset, message, f"write it to 0x{place:x}", place)
+
+    def _misplaced(self, region: Region, offset: int, message: str, hint: str, expected: int | None = None) -> None:
+        """Refuse what cannot start where it is; only warn if forced, or if the place is a partition for data."""
+        partitions = self._table.partitions if self._table else ()
+        is_data = any(not one.is_app and one.offset <= offset < one.end for one in partitions)
+        if self._force or is_data:
+            self._warn(WrongOffsetError.code, region, offset, message)
+            return
+        context: dict[str, ContextValue] = {"name": region.name, "offset": offset}
+        if expected is not None:
+            context["expected"] = expected
+        raise WrongOffsetError(f"{region.name}: {message}", hint=f"{hint}, or --force if it is meant", context=context)
 
     def _refuse(self, error: ImageError, region: Region, offset: int) -> None:
         """Raise `error`; only warn if forced, or if a table says that this is not a place for images."""

@@ -20,7 +20,7 @@ from typing import Self
 from flashcore.chips import ChipSpec
 from flashcore.errors import CancelledError, PortLostError, VerifyError
 from flashcore.image import ImageWarning, Region, check
-from flashcore.loader import chip_info, eraser, flash_health, reader, security
+from flashcore.loader import chip_info, eraser, flash_health, installed, reader, security
 from flashcore.loader.chip_info import ChipInfo
 from flashcore.loader.ending import Ending
 from flashcore.loader.eraser import require_inside
@@ -110,7 +110,8 @@ class Flasher:
             ImageError: A region does not fit, overlaps another, or is for another chip.
             UsageError: An offset is not a multiple of 4096.
         """
-        return check(regions, self.chip, self.flash_size, force=force)
+        size = self.flash_size
+        return check(regions, self.chip, size, force=force, installed=installed.table(self._target, regions))
 
     def write(
         self, regions: Sequence[Region], *, compress: bool = True, force: bool = False, unprotect: bool = False

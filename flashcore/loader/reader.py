@@ -63,6 +63,16 @@ def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
     session.emit(RegionDone(action="read", offset=offset, size=size, seconds=elapsed))
 
 
+def piece(target: Target, offset: int, size: int) -> bytes | None:
+    """Return `size` bytes of flash for the session's own use, checked and without events; ``None`` if they cannot be had."""
+    for _ in range(target.policy.ask_tries):
+        try:
+            return target.insist(lambda _: _chunk(target, offset, size))
+        except (*RECOVERABLE, TransferError):
+            continue
+    return None
+
+
 def _chunk(target: Target, offset: int, size: int) -> bytes:
     data = b"".join(target.loader.read_flash(offset, size))
     target.session.clear_recent()

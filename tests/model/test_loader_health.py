@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from flashcore.errors import ChipMismatchError, DeviceError, ImageError, TransferError
+from flashcore.errors import ChipMismatchError, DeviceError, ImageError, TransferError, WrongOffsetError
 from flashcore.image import Region
 from flashcore.loader import Options, flash_chip
 from flashcore.protocol.opcodes import Opcode
 from simulator.board.board import Board
 from simulator.board.presets import preset
+from simulator.chip.factory import factory_flash
 from simulator.chip.registers import RTC_WDT_CONFIG0, RTC_WDT_CONFIG1, RTC_WDT_KEY, RTC_WDT_PROTECT
 from simulator.chip.rom import loader as rom_loader
 from simulator.chip.straps import StrapPins
@@ -168,3 +169,21 @@ def test_an_unknown_chip_is_named_by_its_value() -> None:
     with pytest.raises(ChipMismatchError, match="0x00f01d82") as caught:
         desk.open(Options(use_stub=False))
     assert caught.value.code == "connect.unknown_chip"
+
+
+# --- what is on the flash already -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_lone_app_is_checked_against_the_table_on_the_flash(loader: str) -> None:
+    desk = bench()
+    loaded = dict(factory_flash("arduino"))
+    for offset, data in loaded.items():
+        board_of(desk).soc.flash.load(offset, data)
+    before = desk.world.flash_image()
+    with pytest.raises(WrongOffsetError, match=r"0x10000 \(factory\)"), desk.open(LOADERS[loader]) as flasher:
+        flasher.write([Region(offset=0x20000, data=loaded[0x10000])])
+    assert desk.world.flash_image() == before
+    desk.port = VirtualPort(board_of(desk))
+    with desk.open(LOADERS[loader]) as flasher:
+        assert flasher.write([Region(offset=0x10000, data=loaded[0x10000])]) == []

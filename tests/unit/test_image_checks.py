@@ -18,7 +18,7 @@ from flashcore.errors import (
     WrongChipError,
     WrongOffsetError,
 )
-from flashcore.image import ImageWarning, Region, check, load_regions
+from flashcore.image import ImageWarning, PartitionTable, Region, check, load_regions, parse_partition_table
 from tests import images
 
 FLASH = 4 << 20
@@ -32,8 +32,10 @@ def region(offset: int, data: bytes, name: str = "fw.bin") -> Region:
     return Region(offset=offset, data=data, name=name)
 
 
-def run(*regions: Region, flash_size: int = FLASH, force: bool = False) -> list[ImageWarning]:
-    return check(regions, ESP32, flash_size, force=force)
+def run(
+    *regions: Region, flash_size: int = FLASH, force: bool = False, installed: PartitionTable | None = None
+) -> list[ImageWarning]:
+    return check(regions, ESP32, flash_size, force=force, installed=installed)
 
 
 def codes(*regions: Region, flash_size: int = FLASH, force: bool = False) -> list[str]:
@@ -166,14 +168,16 @@ def test_data_where_the_bootloader_belongs_is_warned_about() -> None:
 def test_a_bootloader_at_0_is_refused_with_the_right_place() -> None:
     with pytest.raises(WrongOffsetError, match="a bootloader at 0x0, expected at 0x1000 on the ESP32") as caught:
         run(region(0, BOOTLOADER))
-    assert caught.value.hint == "write it to 0x1000"
+    assert caught.value.hint.startswith("write it to 0x1000")
     assert codes(region(0, BOOTLOADER), force=True) == ["image.wrong_offset"]
 
 
 @pytest.mark.parametrize("offset", [0, 0x1000, 0x8000, 0x11000])
-def test_an_app_where_none_can_start_is_warned_about(offset: int) -> None:
-    (warning,) = run(region(offset, SMALL))
-    assert (warning.code, warning.region, warning.offset) == ("image.wrong_offset", "fw.bin", offset)
+def test_an_app_where_none_can_start_is_refused_and_only_warned_about_when_forced(offset: int) -> None:
+    with pytest.raises(WrongOffsetError, match=f"an app at 0x{offset:x}") as caught:
+        run(region(offset, SMALL))
+    assert caught.value.context == {"name": "fw.bin", "offset": offset}
+    (warning,) = run(region(offset, SMALL), force=True)
     assert warning.to_json() == {
         "code": "image.wrong_offset",
         "message": warning.message,
@@ -182,17 +186,43 @@ def test_an_app_where_none_can_start_is_warned_about(offset: int) -> None:
     }
 
 
-def test_an_app_beside_the_app_partitions_is_warned_about_with_their_places() -> None:
-    (warning,) = run(region(0x8000, TABLE), region(0x20000, SMALL))
-    assert warning.code == "image.wrong_offset"
-    assert "0x10000 (app0), 0x150000 (app1)" in warning.message
+def test_an_app_beside_the_app_partitions_is_refused_with_their_places() -> None:
+    with pytest.raises(WrongOffsetError, match=r"0x10000 \(app0\), 0x150000 \(app1\)"):
+        run(region(0x8000, TABLE), region(0x20000, SMALL))
     assert run(region(0x8000, TABLE), region(0x150000, SMALL)) == []
 
 
-def test_a_bootloader_at_an_odd_place_is_warned_about() -> None:
-    (warning,) = run(region(0x2000, BOOTLOADER))
-    assert warning.code == "image.wrong_offset"
-    assert "expected at 0x1000" in warning.message
+def test_an_app_in_a_partition_for_data_is_only_warned_about() -> None:
+    rows = [
+        images.PartitionRow(name="factory", type=0, subtype=0, offset=0x10000, size=0x100000),
+        images.PartitionRow(name="storage", type=1, subtype=0x82, offset=0x200000, size=0x100000),
+    ]
+    assert codes(region(0x8000, images.make_partition_table(rows)), region(0x200000, SMALL)) == ["image.wrong_offset"]
+
+
+def test_the_table_on_the_flash_counts_where_none_is_written() -> None:
+    installed = parse_partition_table(TABLE)
+    assert run(region(0x150000, SMALL), installed=installed) == []
+    with pytest.raises(WrongOffsetError, match="app0"):
+        run(region(0x20000, SMALL), installed=installed)
+    assert run(region(0x20000, SMALL)) == []
+
+
+def test_a_bootloader_at_an_odd_place_is_refused() -> None:
+    with pytest.raises(WrongOffsetError, match="expected at 0x1000"):
+        run(region(0x2000, BOOTLOADER))
+    assert codes(region(0x2000, BOOTLOADER), force=True) == ["image.wrong_offset"]
+
+
+@pytest.mark.parametrize("offset", [0x0, 0x9000, 0x10000, 0x200000])
+def test_a_partition_table_on_its_own_partitions_is_refused(offset: int) -> None:
+    with pytest.raises(WrongOffsetError, match="expected at 0x8000"):
+        run(region(offset, TABLE))
+
+
+def test_a_partition_table_that_a_project_moved_passes() -> None:
+    row = images.PartitionRow(name="factory", type=0, subtype=0, offset=0x20000, size=0x100000)
+    assert run(region(0x10000, images.make_partition_table([row]))) == []
 
 
 def test_an_app_larger_than_its_partition_is_refused_with_the_excess() -> None:
