@@ -63,7 +63,7 @@ def test_a_port_that_echoes_is_given_up_as_well(espsim_board, espsim_url):
     assert watch.seconds == pytest.approx(8.15, abs=0.1)
 
 
-@pytest.mark.espsim(fault="wrong-port")
+@pytest.mark.espsim(fault="wrong-port-modem")
 def test_a_modem_is_given_up_sooner_since_it_answers(espsim_board, espsim_url):
     with espsim_board.lasting() as watch, pytest.raises(FatalError, match="Invalid head of packet"):
         uploader.connect(espsim_url)

@@ -79,6 +79,8 @@ class SerialAdapter:
         """Called when the host sets the port's rate, be it to what it is."""
         self.on_edge: list[Signal] = []
         """Called when the modem lines have changed."""
+        self._plugged = 0
+        """How often it has been pulled."""
         self._follows = False
         self._kernel = kernel
         self._observe = observe
@@ -118,6 +120,8 @@ class SerialAdapter:
         self.is_open = False
         self._drop_outgoing()
         self._incoming.clear()
+        self._plugged += 1
+        self._control_free_ns = self._kernel.now
         self._observe("unplug", b"")
         self._lines_reach(False, False)
 
@@ -151,8 +155,13 @@ class SerialAdapter:
         for tap in self.taps.lines:
             changes = [result for item in changes for result in tap(item)]
         for change in changes:
-            self._kernel.at(change.at_ns, partial(self._lines_reach, change.dtr, change.rts))
+            self._kernel.at(change.at_ns, partial(self._transferred, self._plugged, change.dtr, change.rts))
         return done
+
+    def _transferred(self, plugged: int, dtr: bool, rts: bool) -> None:
+        """A control transfer has arrived, unless the adapter was pulled meanwhile."""
+        if plugged == self._plugged:
+            self._lines_reach(dtr, rts)
 
     @property
     def incoming(self) -> bool:

@@ -46,5 +46,5 @@ SILENT: tuple[str, ...] = (
 )
 """Presets in which the chip falls silent, from the first moments of a session to the longest wait."""
 
-NO_CHIP: tuple[str, ...] = ("silent-line", "wrong-port-echo", "wrong-port-gps", "wrong-port")
+NO_CHIP: tuple[str, ...] = ("silent-line", "wrong-port-echo", "wrong-port-gps", "wrong-port-modem")
 """Presets in which no chip is heard from the start."""

@@ -225,7 +225,7 @@ def _held(world: World) -> tuple[str, ...]:
     if board is None:
         return ()
     circuit = board.reset_circuit
-    texts = ("the chip is held in reset" * (not circuit.enabled), "IO0 is held low" * circuit.io0_low)
+    texts = ("the chip is held in reset" * (circuit.powered and not circuit.enabled), "IO0 is held low" * circuit.io0_low)
     return tuple(text for text in texts if text)
 
 

@@ -209,7 +209,12 @@ class _Appearances:
 
     def begin(self) -> None:
         """The device is away now."""
+        self._host.on_look.append(self._looked_for)
         self._go()
+
+    def _looked_for(self) -> None:
+        if not self._unit.present and self._holds():
+            self._struck("whoever looked for the port")
 
     def _go(self) -> None:
         if not self._holds():
@@ -217,8 +222,8 @@ class _Appearances:
             return
         if self._waits():
             return
-        if self._host.looks:
-            self._struck("the USB")
+        if self._unit.opened:
+            self._struck("an open port")
         self._host.remove(self._unit)
         self._unit.device.kernel.after(self._away_ns, self._come)
 

@@ -7,7 +7,7 @@ faults. While nothing happens to ports this adds no event to a run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from flashcore.host import PortInfo, UsbDevice
@@ -45,6 +45,8 @@ class VirtualHost:
         """What its drivers can do with DTR and RTS."""
         self.looks = 0
         """How often somebody looked at the ports or opened one."""
+        self.on_look: list[Callable[[], None]] = []
+        """Called each time that somebody does."""
         self.clock = VirtualClock(lambda to_ns: device.advance(to_ns), lambda: device.kernel.now)
         self.named = ""
         """The first name of the device's first port: what a user writes down."""
@@ -69,7 +71,7 @@ class VirtualHost:
 
     def usb_devices(self) -> list[UsbDevice]:
         """Return the USB devices that there are now."""
-        self.looks += 1
+        self._look_at()
         return [
             UsbDevice(
                 vid=unit.identity.vid,
@@ -93,7 +95,7 @@ class VirtualHost:
 
     def look(self) -> list[tuple[Unit, PortNode]]:
         """Return the ports that there are now with their devices, in the system's order."""
-        self.looks += 1
+        self._look_at()
         found = [(unit, node) for unit in self.units if unit.present for node in unit.nodes if node.listed]
         return sorted(found, key=lambda pair: pair[1].name)
 
@@ -129,7 +131,7 @@ class VirtualHost:
         Raises:
             PortError: It does not open; the class says why.
         """
-        self.looks += 1
+        self._look_at()
         node = self._require(name)
         node.opens += 1
         if node.open_ns:
@@ -248,6 +250,11 @@ class VirtualHost:
         for port in node.opened:
             port.lose()
         node.unit.device.adapter.unplug()
+
+    def _look_at(self) -> None:
+        self.looks += 1
+        for call in self.on_look:
+            call()
 
     def _device_advance(self, to_ns: int) -> None:
         # Looked up at each call: whoever watches a run puts bounds in its place.

@@ -365,7 +365,7 @@ class TestWhen:
 
     def test_what_needs_a_board_is_refused_where_there_is_none(self) -> None:
         with pytest.raises(PlanError, match="needs a board"):
-            Scenario(faults=("wrong-port", "power:at(1):brownout")).build()
+            Scenario(faults=("wrong-port-modem", "power:at(1):brownout")).build()
 
     def test_what_needs_a_host_view_is_refused_where_there_is_none(self) -> None:
         device = world().device

@@ -109,7 +109,7 @@ def test_a_silent_line_without_lines_asks_for_the_button() -> None:
 
 
 def test_a_modem_is_called_a_modem() -> None:
-    desk = bench("wrong-port")
+    desk = bench("wrong-port-modem")
     with pytest.raises(NotAnEspDeviceError, match='answers "ERROR" like a modem'):
         desk.open(ROM_ONLY)
     assert desk.seconds < CONNECT_BOUND_S

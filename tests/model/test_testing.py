@@ -103,7 +103,7 @@ def test_flash_ends_where_it_ends() -> None:
 
 
 def test_there_is_no_board_where_a_fault_has_put_a_modem() -> None:
-    board = VirtualBoard(Scenario(faults=("wrong-port",)))
+    board = VirtualBoard(Scenario(faults=("wrong-port-modem",)))
     with pytest.raises(ScenarioError, match="no board is at this port"):
         board.press_reset()
 
