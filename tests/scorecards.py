@@ -70,6 +70,7 @@ def card(*cases: Entry, **meta: object) -> Card:
                 transient=False,
                 evidence=("espressif/esptool#840", "javascript:alert(3)#1"),
                 faults=("d2h:always:drop",),
+                modelled="at the port only",
             )
         },
     }

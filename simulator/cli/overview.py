@@ -8,7 +8,7 @@ COMMANDS = {
     "run": ("simulator.cli.run", "Run a flasher against a virtual board."),
     "serve": ("simulator.cli.serve", "Offer virtual boards on serial ports until interrupted."),
     "score": ("simulator.cli.score", "Run flashers against faults and give verdicts."),
-    "report": ("simulator.cli.scorecard", "Show a kept scorecard, and write it in other forms."),
+    "report": ("simulator.cli.report", "Show a kept scorecard, and write it in other forms."),
     "boards": ("simulator.cli.boards", "List the boards, or show one."),
     "faults": ("simulator.cli.faults", "List the faults, or show one."),
 }

@@ -108,7 +108,7 @@ def command(
     if (lines or list_port) and link != "pty":
         raise click.UsageError("--lines and --list-port are for --link pty; the other links have no use for them")
     way = ways(listen, line_mode, (link,))[0]
-    from simulator.cli.report import report
+    from simulator.cli.outcome import report
     from simulator.flashers.job import Request
     from simulator.scenario import Scenario
 

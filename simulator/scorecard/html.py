@@ -35,6 +35,7 @@ def html(card: Card) -> str:
         card=card,
         meta=card.meta,
         missing=list(missing(card)),
+        partly=[(preset, about) for preset, about in card.meta.presets.items() if about.modelled],
         style=Markup(style),
         script=Markup(script),
         script_digest=f"sha256-{digest}",

@@ -88,7 +88,7 @@ def ladder_svg(steps: Sequence[Step], name: str) -> str:
         last_ns = max(last_ns or 0, step.end_ns)
     y += 8
     return (
-        f'<svg class="ladder" viewBox="0 0 {WIDTH} {y + 6}" width="{WIDTH}" role="img" aria-label="{escape(name)}">'
+        f'<svg class="ladder" viewBox="0 0 {WIDTH} {y + 6}" width="{WIDTH}" role="group" aria-label="{escape(name)}">'
         f"{_text(HOST, 14, 'flasher', 'e')}{_text(CHIP, 14, 'chip', 'e n')}{_text(HOST - 12, 14, 's', 't')}"
         f'<path class="l" d="{_lifelines(breaks, y)}"/>' + "".join(rows) + "</svg>"
     )

@@ -226,6 +226,11 @@ def test_a_card_without_bad_cases_says_so() -> None:
     assert "every fault of the plan struck" in text
 
 
+def test_the_page_says_what_is_modelled_in_part() -> None:
+    text = html(everything())
+    assert "at the port only" in text[text.index('id="missing"') :]
+
+
 def test_an_interrupted_campaign_is_marked_in_every_form() -> None:
     broken_off = card(entry(1), complete=False)
     assert "Interrupted" in html(broken_off)
