@@ -64,7 +64,7 @@ class NorFlash(FlashArray):
     @property
     def is_silent(self) -> bool:
         """Whether nothing reaches the chip at the moment, be it for the state that it is in."""
-        return self._powered_down or self._stuck_in_mode or super().is_silent
+        return self._powered_down or self._stuck_in_mode or (self.silent is not None and self.silent())
 
     @property
     def powered_down(self) -> bool:

@@ -68,13 +68,15 @@ class HoldDtr:
 
 
 @dataclass(frozen=True, slots=True)
-class DropOnClose:
-    """The driver lets asserted lines go when the port is closed, DTR first, which resets the chip on the way.
+class LinesOnClose:
+    """The driver moves both lines when the port is closed, one after the other, and the chip is reset on the way.
 
     Args:
+        asserted: Where to: asserted, RTS first; or released, DTR first.
         seconds: From one to the other.
     """
 
+    asserted: bool = False
     seconds: float = 0.01
 
 

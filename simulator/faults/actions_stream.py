@@ -34,11 +34,11 @@ class Lose:
     """Some bytes of a frame are lost.
 
     Args:
-        at: The first of them in the frame as sent, delimiters counted; negative counts from the end.
+        first: The first of them in the frame as sent, delimiters counted; negative counts from the end.
         count: How many.
     """
 
-    at: int
+    first: int
     count: int = 1
 
 
@@ -113,8 +113,8 @@ def stream_effect(action: StreamAction, dice: Dice) -> Effect:
             return lambda chunk: []
         case Corrupt(mask, at):
             return lambda chunk: [corrupt(chunk, mask, _position(chunk, mask, at, dice))]
-        case Lose(at, count):
-            return lambda chunk: [lose(chunk, at, count)]
+        case Lose(first, count):
+            return lambda chunk: [lose(chunk, first, count)]
         case Insert(data):
             return lambda chunk: [chunk.with_data(data), chunk.delayed(len(data) * chunk.byte_ns)]
         case Duplicate():

@@ -24,6 +24,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "lose": (1, 4096),
     "opcode": (0, 0xFF),
     "at": (-(1 << 20), 1 << 20),
+    "first": (-(1 << 20), 1 << 20),
     "size": (1, 1 << 20),
     "count": (1, 1 << 20),
     "rate": (1, 100_000_000),

@@ -14,7 +14,7 @@ from simulator.faults.actions_device import DeviceAction
 from simulator.faults.actions_flash import FlashAction, FlashState
 from simulator.faults.actions_flow import FlowAction
 from simulator.faults.actions_host import HostAction
-from simulator.faults.actions_lines import DropOnClose, LineAction
+from simulator.faults.actions_lines import LineAction, LinesOnClose
 from simulator.faults.actions_power import PowerAction
 from simulator.faults.actions_stream import StreamAction
 from simulator.faults.heals import Heals, Never
@@ -54,7 +54,7 @@ Action = (
     | FlashAction
     | FlashState
     | LineAction
-    | DropOnClose
+    | LinesOnClose
     | PowerAction
     | DeviceAction
     | HostAction

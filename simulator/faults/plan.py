@@ -16,7 +16,7 @@ from simulator.faults.actions_device import PANIC, CrashStub, DeviceAction, carr
 from simulator.faults.actions_flash import FlashAction, FlashState, concerns, enter_flash_state, flash_effect
 from simulator.faults.actions_flow import Chatter, FlowAction, flow_effect
 from simulator.faults.actions_host import LASTING, HostAction
-from simulator.faults.actions_lines import DropOnClose, LineAction, line_effect
+from simulator.faults.actions_lines import LineAction, LinesOnClose, line_effect
 from simulator.faults.actions_power import PowerAction, weaken
 from simulator.faults.actions_stream import StreamAction, stream_effect
 from simulator.faults.active import ActiveFault
@@ -70,9 +70,9 @@ def _activate(fault: Fault, bench: Bench, dice: Dice) -> ActiveFault:
         _at_flash(active, action, bench, dice)
     elif isinstance(action, LineAction):
         _at_lines(active, action, bench, dice)
-    elif isinstance(action, DropOnClose):
+    elif isinstance(action, LinesOnClose):
         choice = Choice(fault.where, fault.when, bench, dice)
-        bench.adapter.on_close.append(partial(_drop_lines, active, action, choice, bench))
+        bench.adapter.on_close.append(partial(_move_lines, active, action, choice, bench))
     elif isinstance(action, HostAction):
         _at_host(active, action, bench, dice)
     else:
@@ -156,16 +156,19 @@ def _at_lines(active: ActiveFault, action: LineAction, bench: Bench, dice: Dice)
     bench.adapter.taps.lines.append(tap)
 
 
-def _drop_lines(active: ActiveFault, action: DropOnClose, choice: Choice, bench: Bench) -> None:
-    adapter = bench.adapter
-    if active.holds and choice.takes() and (adapter.dtr or adapter.rts):
-        active.struck(f"dtr={adapter.dtr:d} rts={adapter.rts:d} at the close")
-        adapter.set_lines(False, adapter.rts)
-        bench.kernel.after(round(action.seconds * S), partial(_release, adapter))
+def _move_lines(active: ActiveFault, action: LinesOnClose, choice: Choice, bench: Bench) -> None:
+    adapter, wanted = bench.adapter, action.asserted
+    if not active.holds or not choice.takes() or (adapter.dtr, adapter.rts) == (wanted, wanted):
+        return
+    active.struck(f"dtr={adapter.dtr:d} rts={adapter.rts:d} at the close")
+    first = (adapter.dtr, True) if wanted else (False, adapter.rts)
+    adapter.set_lines(*first)
+    bench.kernel.after(round(action.seconds * S), partial(_settle, adapter, wanted))
 
 
-def _release(adapter: SerialAdapter) -> None:
-    adapter.set_lines(False, False)
+def _settle(adapter: SerialAdapter, asserted: bool) -> None:
+    if not adapter.is_open:
+        adapter.set_lines(asserted, asserted)
 
 
 def _at_host(active: ActiveFault, action: HostAction, bench: Bench, dice: Dice) -> None:

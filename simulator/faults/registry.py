@@ -58,7 +58,7 @@ ACTIONS: dict[str, type[Action]] = {
     "line_ignore": actions_lines.LineIgnore,
     "line_split": actions_lines.LineSplit,
     "hold_dtr": actions_lines.HoldDtr,
-    "drop_on_close": actions_lines.DropOnClose,
+    "lines_on_close": actions_lines.LinesOnClose,
     "no_reply": actions_chip.NoReply,
     "status": actions_chip.Status,
     "late_reply": actions_chip.LateReply,

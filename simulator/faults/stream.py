@@ -108,8 +108,8 @@ class StreamFault(ActiveFault):
                 index = at - before if at >= 0 else size + at if part.last else -1
                 frame.struck = 0 <= index < size
                 return self._strike(chunk, lambda hit: [corrupt(hit, mask, index)]) if frame.struck else (self._queued(chunk),)
-            case Lose(at, count) if not struck:
-                index = at - before if at >= 0 else size + at if part.last else -1
+            case Lose(first, count) if not struck:
+                index = first - before if first >= 0 else size + first if part.last else -1
                 frame.struck = 0 <= index < size
                 return self._strike(chunk, lambda hit: [lose(hit, index, count)]) if frame.struck else (self._queued(chunk),)
             case Truncate(keep, delimiter) if not struck:
