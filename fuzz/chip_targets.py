@@ -143,7 +143,8 @@ class _StubLoaderArm(_Reused, StubArm):
         self.start_stub()
 
     def ask(self, exchange: Exchange) -> bytes:
-        return self.play({"gap_ms": exchange.gap_ns // MS}, list(exchange.writes), patient=bool(exchange.answer))
+        gap_ms, expected = exchange.gap_ns // MS, len(exchange.answer)
+        return self.play(list(exchange.writes), gap_ms=gap_ms, expected=expected, slow=False)
 
 
 class _LoaderTarget(ABC):

@@ -16,13 +16,16 @@ from flashcore.ports import open_port
 from tests.conformance import live_limits, summary
 from tests.conformance.arms import ModelArm
 from tests.conformance.live_arm import SILENCE_S, LiveArm
+from tests.conformance.live_stub import LiveStub
+from tests.conformance.stub_arm import StubModel
+from tests.conformance.stub_probes import StubPlayer
 
 HERE = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("espsim")
-    group.addoption("--espsim-arm", metavar="URL", help="play the recorded probes of the ROM to the chip behind this port")
+    group.addoption("--espsim-arm", metavar="URL", help="play the recorded probes to the chip behind this port")
     group.addoption(
         "--espsim-arm-is",
         choices=("silicon", "recording"),
@@ -43,6 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="CMD",
         help="for ports without DTR and RTS: shell command that makes the chip start anew into download mode",
     )
+    group.addoption(
+        "--espsim-arm-scratch",
+        action="store_true",
+        help="that chip's flash of 4 MB may be ERASED and written: play the probes that touch it too (recording only)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,23 +67,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.user_properties.append((summary.VECTORS, group))
     if not config.getoption("--espsim-arm"):
         return
-    silicon = config.getoption("--espsim-arm-is") == "silicon"
+    silicon, scratch = config.getoption("--espsim-arm-is") == "silicon", config.getoption("--espsim-arm-scratch")
     for item in items:
         if HERE in item.path.parents:
-            reason = _why_not(item, silicon=silicon)
+            reason = _why_not(item, silicon=silicon, scratch=scratch)
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _why_not(item: pytest.Item, *, silicon: bool) -> str:
+def _why_not(item: pytest.Item, *, silicon: bool, scratch: bool) -> str:
     callspec = getattr(item, "callspec", None)
     if "arm" not in getattr(item, "fixturenames", ()) or callspec is None:
         return "is about the model"
     match callspec.params:
         case {"probe": probe}:
-            return live_limits.why_not_probe(probe, silicon=silicon)
+            return live_limits.why_not_probe(probe, silicon=silicon, scratch=scratch)
         case {"row": row}:
-            return live_limits.why_not_opcode(row, silicon=silicon)
+            return live_limits.why_not_opcode(row, silicon=silicon, scratch=scratch)
+        case {"case": (file, probe)}:
+            return live_limits.why_not_stub(file, probe, silicon=silicon, scratch=scratch)
     return "needs deaf moments, which cannot be chosen on a live chip"
 
 
@@ -102,6 +112,7 @@ def arm(request: pytest.FixtureRequest) -> Iterator[ModelArm | LiveArm]:
         silicon=config.getoption("--espsim-arm-is") == "silicon",
         silence_s=config.getoption("--espsim-arm-silence"),
         reset_command=config.getoption("--espsim-arm-reset"),
+        scratch=config.getoption("--espsim-arm-scratch"),
     )
     try:
         if not live.can_reset:
@@ -111,3 +122,9 @@ def arm(request: pytest.FixtureRequest) -> Iterator[ModelArm | LiveArm]:
         yield live
     finally:
         port.close()
+
+
+@pytest.fixture(scope="session")
+def stub_arm(arm: ModelArm | LiveArm) -> StubPlayer:
+    """Return what the stubs' vectors are played to."""
+    return LiveStub(arm) if isinstance(arm, LiveArm) else StubModel()

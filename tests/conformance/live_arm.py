@@ -4,6 +4,9 @@ Each probe starts from a fresh chip, so the port needs DTR and RTS, or there mus
 exchange is over when nothing has come for a while; if more was recorded, the arm waits longer, so that a busy machine fails no
 test. What silicon does otherwise than the recording (oracle, Limits) is in `live_limits`, but for one thing that is done here:
 silicon spends the first bytes on measuring the baud rate, so after a reset it is given some.
+
+Only a chip whose flash is lent for scratch plays probes that touch it: flashcore then makes the flash what it was in the
+recording, and reads it afterwards.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ import subprocess
 from collections.abc import Sequence
 
 from flashcore.errors import WrongBootModeError
-from flashcore.loader import reset
+from flashcore.image import Region
+from flashcore.loader import After, Before, Flasher, Options, reset
 from flashcore.port import LineSupport, Port, ns
 from flashcore.protocol import boot_log
+from tests.conformance.live_limits import FLASH_OPS, opcodes
 
 SILENCE_S = 0.3
 """How long nothing must come before an exchange is over, as in the recording."""
@@ -36,6 +41,9 @@ MOST = 1 << 20
 
 READY = b"waiting for download\r\n"
 
+FLASH_SIZE = 0x40_0000
+"""Flash of the recorded chip, and of every chip whose flash is for scratch."""
+
 
 class LiveArm:
     """A chip behind a port.
@@ -45,13 +53,19 @@ class LiveArm:
         silicon: Whether the chip has to find the baud rate after each reset.
         silence_s: How long nothing must come before an exchange is over.
         reset_command: What makes the chip start anew into download mode where the port has no lines; run by the shell.
+        scratch: Whether its flash may be erased and written.
     """
 
-    def __init__(self, port: Port, *, silicon: bool, silence_s: float = SILENCE_S, reset_command: str = "") -> None:
+    def __init__(
+        self, port: Port, *, silicon: bool, silence_s: float = SILENCE_S, reset_command: str = "", scratch: bool = False
+    ) -> None:
         self.port = port
         self.silicon = silicon
         self._silence_s = silence_s
         self._command = reset_command
+        self._scratch = scratch
+        self._content: bytes | None = None
+        """What the flash holds, without the FF at its end; ``None`` if that is unknown."""
 
     @property
     def can_reset(self) -> bool:
@@ -64,7 +78,11 @@ class LiveArm:
         Raises:
             WrongBootModeError: It boots from flash each time.
         """
-        assert (strap, efuse_name, flash) == (0x03, None, None), "live_limits keeps such probes away"
+        assert (strap, efuse_name) == (0x03, None), "live_limits keeps such probes away"
+        wanted = (flash or b"").rstrip(b"\xff")
+        assert self._scratch or not wanted, "live_limits keeps such probes away"
+        if self._scratch and wanted != self._content:
+            self._fill(wanted)
         if self.port.baudrate != BAUD:
             self.port.set_baudrate(BAUD)
         tries = [None] * 2 if self._command else [*reset.strategies(self.port.line_support)]
@@ -72,7 +90,7 @@ class LiveArm:
         for sequence in tries:
             self.port.discard_input()
             if sequence is None:
-                subprocess.run(self._command, shell=True, check=True, timeout=60, stdout=subprocess.DEVNULL)
+                self._run_command()
             else:
                 reset.run(self.port, sequence)
             heard = self._banner()
@@ -86,15 +104,17 @@ class LiveArm:
             self._write(PRIMER)
             self._listen(0)
 
-    def exchange(self, send: bytes | Sequence[bytes], *, gap_ms: int = 0, expected: int = 0) -> bytes:
-        """Send and return what comes back until there is silence."""
+    def exchange(
+        self, send: bytes | Sequence[bytes], *, gap_ms: int = 0, expected: int = 0, silence_s: float | None = None
+    ) -> bytes:
+        """Send and return what comes back until there is silence, of `silence_s` seconds if not of the usual length."""
         size = 0
         for index, data in enumerate([send] if isinstance(send, bytes) else send):
             if index:
                 self._sleep(gap_ms / 1000)
             self._write(data)
             size += len(data)
-        return self._listen(expected, extra_s=size * 10 / BAUD)
+        return self._listen(expected, extra_s=size * 10 / BAUD, silence_s=silence_s)
 
     def send(self, data: bytes, *, pause_ms: int) -> None:
         """Send without reading; wait."""
@@ -102,8 +122,28 @@ class LiveArm:
         self._sleep(pause_ms / 1000)
 
     def flash(self) -> bytes:
-        """Refuse: no probe that needs it is played to a live chip."""
-        raise NotImplementedError("the flash of a live chip is not for the probes")
+        """Return the whole flash of a chip that lends it."""
+        assert self._scratch, "live_limits keeps such probes away"
+        with self._flasher() as flasher:
+            return flasher.read(0, FLASH_SIZE)
+
+    def _fill(self, content: bytes) -> None:
+        """Make `content` what the flash holds from offset 0, and FF what it holds behind."""
+        with self._flasher() as flasher:
+            assert flasher.flash_size == FLASH_SIZE, "the recorded chip has 4 MB of flash"
+            flasher.erase()
+            if content:
+                flasher.write([Region(offset=0, data=content, name="what lay there before")], force=True)
+        self._content = content
+
+    def _flasher(self) -> Flasher:
+        if self._command:
+            self._run_command()
+        before = Before.NO_RESET if self._command else Before.DEFAULT_RESET
+        return Flasher.open(self.port, Options(before=before, after=After.NO_RESET))
+
+    def _run_command(self) -> None:
+        subprocess.run(self._command, shell=True, check=True, timeout=60, stdout=subprocess.DEVNULL)
 
     def _banner(self) -> bytes:
         """Return what the chip says after a reset."""
@@ -118,16 +158,18 @@ class LiveArm:
             heard += data
         return heard
 
-    def _listen(self, expected: int, *, extra_s: float = 0.0) -> bytes:
+    def _listen(self, expected: int, *, extra_s: float = 0.0, silence_s: float | None = None) -> bytes:
         """Return what comes until there is silence.
 
         Args:
             expected: Bytes to be patient for.
             extra_s: Time that the bytes just sent need on the wire.
+            silence_s: How long nothing must come; the usual time if it is ``None``.
         """
         clock, heard = self.port.clock, bytearray()
+        silence_s = self._silence_s if silence_s is None else silence_s
         while len(heard) < MOST:
-            wait = self._silence_s if len(heard) >= expected else max(PATIENCE_S, self._silence_s)
+            wait = silence_s if len(heard) >= expected else max(PATIENCE_S, silence_s)
             data = self.port.read(65536, clock.now_ns() + ns(wait + (0.0 if heard else extra_s)))
             if not data:
                 break
@@ -135,6 +177,8 @@ class LiveArm:
         return bytes(heard)
 
     def _write(self, data: bytes) -> None:
+        if opcodes([data]) & FLASH_OPS:
+            self._content = None
         clock = self.port.clock
         self.port.write(data, clock.now_ns() + ns(PATIENCE_S + len(data) * 20 / BAUD))
 

@@ -2,11 +2,13 @@
 
 Two kinds of live chip: one with the *conditions of the recording* (an emulator with the real ROM; the preset ``esp32-oracle``),
 and *silicon* (boards, and every other preset), for which the limits of the recording count too (oracle, Limits). Flash is
-never touched: a probe's addresses are fixed, and what lies there on somebody's board is not ours.
+touched only where it is lent for scratch, and never on silicon: addresses are fixed, and what lies there on somebody's
+board is not ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -75,12 +77,13 @@ LIMITS = (
 )
 """Probes left out by name. Those that need other straps, other eFuses or the flash are found by what they contain."""
 
-FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13})
-"""FLASH_*, FLASH_DEFL_*, READ_FLASH and SPI_FLASH_MD5."""
+STUB_LIMITS: tuple[Limit, ...] = ()
+"""Probes of the stubs left out, by file and name."""
 
-OPCODE_LIMITS: dict[int, str] = dict.fromkeys(FLASH_OPS, "would touch the flash") | {
-    0x0F: "the chip changes its rate, and the recorder's line had none to follow with"
-}
+FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13, 0xD0, 0xD1, 0xD2, 0xD4})
+"""FLASH_*, FLASH_DEFL_*, READ_FLASH, SPI_FLASH_MD5, and the stubs' own."""
+
+OPCODE_LIMITS: dict[int, str] = {0x0F: "the chip changes its rate, and the recorder's line had none to follow with"}
 """Rows of ``rom_opcodes`` left out on any live chip, by opcode."""
 
 SILICON_OPCODE_LIMITS: dict[int, str] = {
@@ -122,35 +125,65 @@ SMOKE = frozenset(
 """A few probes of each kind that all live chips play, for a look that takes half a minute: probe names and opcode ids."""
 
 
-def why_not_probe(probe: dict[str, Any], *, silicon: bool) -> str:
+def why_not_probe(probe: dict[str, Any], *, silicon: bool, scratch: bool = False) -> str:
     """Return why `probe` is not played to a live chip; empty if it is.
 
     Args:
         probe: A probe of ``rom_*.json``.
         silicon: Whether the chip is silicon, or a model of it.
+        scratch: Whether its flash is lent for scratch.
     """
     if probe.get("strap", "0x03") != "0x03":
         return "needs other straps"
     if "efuse" in probe:
         return "needs a chip with other eFuses"
-    if _opcodes(probe) & FLASH_OPS or "flash_before" in probe or "result" in probe:
-        return "touches the flash, or needs content of its own in it"
-    for limit in LIMITS:
-        if (silicon or not limit.silicon_only) and any(fnmatchcase(probe["name"], name) for name in limit.probes):
+    return _touches(probe, silicon=silicon, scratch=scratch) or _by_name(probe["name"], LIMITS, silicon=silicon)
+
+
+def why_not_stub(file: str, probe: dict[str, Any], *, silicon: bool, scratch: bool = False) -> str:
+    """Return why `probe` is not played to a stub on a live chip; empty if it is.
+
+    Args:
+        file: The vector file, which stands for the stub.
+        probe: A probe of it.
+        silicon: Whether the chip is silicon, or a model of it.
+        scratch: Whether its flash is lent for scratch.
+    """
+    reason = _touches(probe, silicon=silicon, scratch=scratch)
+    return reason or _by_name(f"{file}-{probe['name']}", STUB_LIMITS, silicon=silicon)
+
+
+def why_not_opcode(row: dict[str, Any], *, silicon: bool, scratch: bool = False) -> str:
+    """Return why a row of ``rom_opcodes`` is not played to a live chip; empty if it is."""
+    opcode = int(row["op"], 16)
+    if opcode in FLASH_OPS:
+        return _flash_is_off_limits(silicon=silicon, scratch=scratch)
+    return OPCODE_LIMITS.get(opcode, "") or (SILICON_OPCODE_LIMITS.get(opcode, "") if silicon else "")
+
+
+def opcodes(sent: Iterable[bytes]) -> set[int]:
+    """Return the opcodes of all that looks like a frame in what is sent."""
+    return {frame[1] for data in sent for frame in data.split(b"\xc0") if len(frame) >= 8 and frame[0] == 0}
+
+
+def _by_name(name: str, limits: Iterable[Limit], *, silicon: bool) -> str:
+    for limit in limits:
+        if (silicon or not limit.silicon_only) and any(fnmatchcase(name, pattern) for pattern in limit.probes):
             return limit.reason
     return ""
 
 
-def why_not_opcode(row: dict[str, Any], *, silicon: bool) -> str:
-    """Return why a row of ``rom_opcodes`` is not played to a live chip; empty if it is."""
-    opcode = int(row["op"], 16)
-    return OPCODE_LIMITS.get(opcode, "") or (SILICON_OPCODE_LIMITS.get(opcode, "") if silicon else "")
-
-
-def _opcodes(probe: dict[str, Any]) -> set[int]:
-    """Return the opcodes of all that looks like a frame in what the probe sends."""
+def _touches(probe: dict[str, Any], *, silicon: bool, scratch: bool) -> str:
     sent: list[bytes] = []
     for step in probe["exchanges"]:
-        parts = [step["send"]] if "send" in step else step["send_chunks"]
+        parts = step.get("send_chunks") or [step.get("send", "")]
         sent.append(b"".join(oracle.expand(part) for part in parts))
-    return {frame[1] for data in sent for frame in data.split(b"\xc0") if len(frame) >= 8 and frame[0] == 0}
+    if opcodes(sent) & FLASH_OPS or "flash_before" in probe or "result" in probe:
+        return _flash_is_off_limits(silicon=silicon, scratch=scratch)
+    return ""
+
+
+def _flash_is_off_limits(*, silicon: bool, scratch: bool) -> str:
+    if scratch and silicon:
+        return "touches the flash, which takes time on silicon and in the recording takes none (oracle, Limits)"
+    return "" if scratch else "touches the flash, or needs content of its own in it: see --espsim-arm-scratch"

@@ -4,19 +4,16 @@ average."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from simulator.chip.config import ORACLE
 from simulator.chip.stub import KNOWN_STUBS, Generation, KnownStub, LegacyStub, ModernStub
 from simulator.kernel import MS, S
 from simulator.wire import Chunk, byte_time
 from tests.conformance.arms import LINE_BAUD, SILENCE_NS, ModelArm
+from tests.conformance.stub_probes import FILES, READ_MAGIC
 
 BURST = 128
 """Bytes that the recording's line delivers in one go (oracle, Limits)."""
-
-READ_MAGIC = bytes.fromhex("c0000a04000000000000100040c0")
-"""The recorder's question whether the stub is alive."""
 
 PATIENCE_NS = 1500 * MS
 """How long the recorder waited in an exchange in which nothing came.
@@ -25,6 +22,9 @@ Source: first_byte_ms of stub_e4_1.json md5_ranges; stub_e5_2.json slip_long_410
 
 SHORT_PATIENCE_NS = 600 * MS
 """How long it waited for an answer to `READ_MAGIC` or SYNC. Source: stub_e3.json slip_long_10010."""
+
+LONG_SILENCE_NS = 2 * S
+"""How long it waited where an answer comes in parts. Source: stub_e3.json flash_pipelined_2."""
 
 MD5_NS = {"stub_e3": 490, "stub_e4_1": 410, "stub_e5_1": 730, "stub_e5_2": 60}
 """Time that MD5 took per byte in each recording, in nanoseconds. Source: md5_ranges, its first_byte_ms."""
@@ -59,13 +59,14 @@ class StubArm(ModelArm):
         self.soc.jump(stub(self.soc, self._known))
         return self.hear(0)
 
-    def play(self, step: dict[str, Any], sends: list[bytes], *, patient: bool, silence_ns: int = SILENCE_NS) -> bytes:
+    def play(self, sends: list[bytes], *, gap_ms: int, expected: int, slow: bool) -> bytes:
         """Play one exchange: writes, then listening until there is silence."""
         for index, data in enumerate(sends):
             if index:
-                self.kernel.advance(self.kernel.now + step.get("gap_ms", 0) * MS)
+                self.kernel.advance(self.kernel.now + gap_ms * MS)
             self._write(data)
-        if patient:
+        silence_ns = LONG_SILENCE_NS if slow else SILENCE_NS
+        if expected:
             return self.hear(60 * S, silence_ns)
         return self.hear(SHORT_PATIENCE_NS if _is_question(sends) else PATIENCE_NS, silence_ns)
 
@@ -104,3 +105,23 @@ class StubArm(ModelArm):
 
 def _is_question(sends: list[bytes]) -> bool:
     return sends == [READ_MAGIC] or sends[0].startswith(b"\xc0\x00\x08\x24")
+
+
+class StubModel:
+    """The model with whichever of the recorded stubs is asked for."""
+
+    def __init__(self) -> None:
+        self._arm = StubArm(FILES[0])
+
+    def start_stub(self, file: str, *, flash: bytes | None = None) -> bytes:
+        """Start a fresh chip with the stub of one vector file running, and return its greeting."""
+        self._arm = StubArm(file)
+        return self._arm.start_stub(flash=flash)
+
+    def play(self, sends: list[bytes], *, gap_ms: int, expected: int, slow: bool) -> bytes:
+        """Play one exchange: writes, then listening until there is silence."""
+        return self._arm.play(sends, gap_ms=gap_ms, expected=expected, slow=slow)
+
+    def flash(self) -> bytes:
+        """Return the whole flash."""
+        return self._arm.flash()

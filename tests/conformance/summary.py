@@ -28,7 +28,7 @@ def group(item: pytest.Item) -> str:
         case "test_rom_answers_each_opcode_as_recorded":
             return "rom_opcodes"
         case "test_stub_answers_as_recorded" if callspec is not None:
-            return str(callspec.params["file"])
+            return str(callspec.params["case"][0])
         case "test_boot_text_is_the_recorded_one":
             return "rom_boot"
     return ""
@@ -38,7 +38,7 @@ def totals() -> Counter[str]:
     """Return how many vectors there are in each group."""
     from tests import oracle
     from tests.conformance.rom_probes import OPCODES, PROBES
-    from tests.conformance.test_stubs import CASES
+    from tests.conformance.stub_probes import CASES
 
     counts = Counter(file for file, _ in PROBES)
     counts["rom_opcodes"] = len(OPCODES)

@@ -22,7 +22,7 @@ from simulator.cli.main import espsim
 from simulator.faults.registry import ACTIONS, TRIGGERS
 from simulator.scenario import Scenario
 from tests import oracle
-from tests.conformance import deviations, test_stubs
+from tests.conformance import deviations, stub_probes
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -281,5 +281,5 @@ def test_a_citation_that_leads_nowhere_is_noticed() -> None:
 
 def test_every_deviation_from_the_recordings_is_in_the_page_on_fidelity() -> None:
     page = (DOCS / "fidelity.md").read_text(encoding="utf-8")
-    names = [*deviations.ROM, *(probe for _, probe in test_stubs.DEVIATIONS)]
+    names = [*deviations.ROM, *(probe for _, probe in stub_probes.DEVIATIONS)]
     assert [name for name in names if f"`{name}`" not in page] == []
