@@ -20,7 +20,9 @@ from hil.keeper import Keeper, NotPutBackError
 from hil.rig import Action, Rig, RigError, load
 from tests.conformance import live_limits
 from tests.conformance.live_arm import SILENCE_S, LiveArm
+from tests.conformance.live_stub import LiveStub
 from tests.conformance.rom_probes import OPCODES, PROBES, opcode_id
+from tests.conformance.stub_probes import CASES, case_id
 
 RIG = pytest.StashKey[Rig]()
 BENCHES = pytest.StashKey[dict[str, Bench]]()
@@ -84,6 +86,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if rig is None:
             rows = rows[:1]
         metafunc.parametrize("row", rows, ids=[opcode_id(row) for row in rows])
+    if "case" in metafunc.fixturenames:
+        cases = [case for case in CASES if not smoke or case_id(case) in live_limits.SMOKE]
+        metafunc.parametrize("case", cases if rig else cases[:1], ids=case_id)
 
 
 def _without_rig() -> object:
@@ -103,6 +108,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             reason = live_limits.why_not_probe(params["probe"], silicon=silicon)
         if "row" in params:
             reason = live_limits.why_not_opcode(params["row"], silicon=silicon)
+        if "case" in params:
+            reason = live_limits.why_not_stub(*params["case"], silicon=silicon)
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -162,6 +169,12 @@ def arm(board: Bench, open_arm: LiveArm | None) -> LiveArm:
     if open_arm is None:
         pytest.skip(f"{board.board.name}: needs a fresh chip, and {board.board.port} has no DTR and RTS to restart it with")
     return open_arm
+
+
+@pytest.fixture
+def stub_arm(arm: LiveArm) -> LiveStub:
+    """Return the board as what recorded probes of the stubs are played to."""
+    return LiveStub(arm)
 
 
 @pytest.fixture(scope="module")

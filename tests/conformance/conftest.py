@@ -7,6 +7,7 @@ pytest tests/conformance --espsim-arm socket://localhost:5555 --espsim-arm-is re
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def arm(request: pytest.FixtureRequest) -> Iterator[ModelArm | LiveArm]:
         silicon=config.getoption("--espsim-arm-is") == "silicon",
         silence_s=config.getoption("--espsim-arm-silence"),
         reset_command=config.getoption("--espsim-arm-reset"),
-        scratch=config.getoption("--espsim-arm-scratch"),
+        scratch=partial(open_port, url) if config.getoption("--espsim-arm-scratch") else None,
     )
     try:
         if not live.can_reset:
@@ -121,7 +122,7 @@ def arm(request: pytest.FixtureRequest) -> Iterator[ModelArm | LiveArm]:
             )
         yield live
     finally:
-        port.close()
+        live.port.close()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ recording, and reads it afterwards.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from flashcore.errors import WrongBootModeError
 from flashcore.image import Region
@@ -44,20 +45,23 @@ READY = b"waiting for download\r\n"
 FLASH_SIZE = 0x40_0000
 """Flash of the recorded chip, and of every chip whose flash is for scratch."""
 
+Reopen = Callable[[], Port]
+"""Opens a port."""
+
 
 class LiveArm:
     """A chip behind a port.
 
     Args:
-        port: An open port; it stays the caller's.
+        port: An open port. It stays the caller's, but `port` may be another one by then where there is `scratch`.
         silicon: Whether the chip has to find the baud rate after each reset.
         silence_s: How long nothing must come before an exchange is over.
         reset_command: What makes the chip start anew into download mode where the port has no lines; run by the shell.
-        scratch: Whether its flash may be erased and written.
+        scratch: For a chip whose flash may be erased and written: opens the port anew after flashcore has done so.
     """
 
     def __init__(
-        self, port: Port, *, silicon: bool, silence_s: float = SILENCE_S, reset_command: str = "", scratch: bool = False
+        self, port: Port, *, silicon: bool, silence_s: float = SILENCE_S, reset_command: str = "", scratch: Reopen | None = None
     ) -> None:
         self.port = port
         self.silicon = silicon
@@ -80,8 +84,8 @@ class LiveArm:
         """
         assert (strap, efuse_name) == (0x03, None), "live_limits keeps such probes away"
         wanted = (flash or b"").rstrip(b"\xff")
-        assert self._scratch or not wanted, "live_limits keeps such probes away"
-        if self._scratch and wanted != self._content:
+        assert self._scratch is not None or not wanted, "live_limits keeps such probes away"
+        if self._scratch is not None and wanted != self._content:
             self._fill(wanted)
         if self.port.baudrate != BAUD:
             self.port.set_baudrate(BAUD)
@@ -123,7 +127,6 @@ class LiveArm:
 
     def flash(self) -> bytes:
         """Return the whole flash of a chip that lends it."""
-        assert self._scratch, "live_limits keeps such probes away"
         with self._flasher() as flasher:
             return flasher.read(0, FLASH_SIZE)
 
@@ -136,11 +139,18 @@ class LiveArm:
                 flasher.write([Region(offset=0, data=content, name="what lay there before")], force=True)
         self._content = content
 
-    def _flasher(self) -> Flasher:
+    @contextmanager
+    def _flasher(self) -> Iterator[Flasher]:
+        assert self._scratch is not None, "live_limits keeps such probes away"
         if self._command:
             self._run_command()
         before = Before.NO_RESET if self._command else Before.DEFAULT_RESET
-        return Flasher.open(self.port, Options(before=before, after=After.NO_RESET))
+        try:
+            with Flasher.open(self.port, Options(before=before, after=After.NO_RESET)) as flasher:
+                yield flasher
+        finally:
+            self.port.close()
+            self.port = self._scratch()
 
     def _run_command(self) -> None:
         subprocess.run(self._command, shell=True, check=True, timeout=60, stdout=subprocess.DEVNULL)

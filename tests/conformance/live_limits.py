@@ -77,7 +77,58 @@ LIMITS = (
 )
 """Probes left out by name. Those that need other straps, other eFuses or the flash are found by what they contain."""
 
-STUB_LIMITS: tuple[Limit, ...] = ()
+BUNCHES = (
+    "what becomes of frames close behind each other depends on how the line bunches bytes: the recorder's brought up to 128 "
+    "at once (oracle, Limits)"
+)
+
+STUB_LIMITS = (
+    Limit(
+        reason=BUNCHES,
+        probes=(
+            *(
+                f"stub_{build}-{name}"
+                for build in ("e3", "e4_1", "e5_1")
+                for name in (
+                    "slip_many_empty_then_frame",
+                    "slip_even_empty_then_frame",
+                    "slip_garbage_between",
+                    "slip_long_4100",
+                    "slip_long_8000",
+                    "slip_long_10010",
+                    "desync_one_c0_sync",
+                    "desync_long_frame",
+                    "flash_data_then_md5_pipelined",
+                )
+            ),
+            "stub_e5_2-slip_garbage_between",
+            "*-*_pipelined*",
+            "*-pipe_*",
+        ),
+    ),
+    Limit(
+        reason="the chip changes its rate, and the recorder's line had none to follow with",
+        probes=("*-baud_921600_115200", "*-baud_460800_0"),
+    ),
+    Limit(
+        reason="the reset in it leads to flash boot, as nobody holds IO0",
+        probes=("*-flash_end_0", "*-flash_begin0_end_0", "*-defl_end_0", "*-run_user_code", "*-mem_end_run", "*-op_d3_*"),
+    ),
+    Limit(reason="the stub sends for ever", probes=("stub_e[345]_*-read_flash_block_0", "stub_e3-read_flash_block_0")),
+    Limit(reason="the recording lacks an answer that all other builds give", probes=("stub_e3-op_0b_zeros_0",)),
+    Limit(reason="looks at the flash in the middle of a command's work", probes=("*-flash_erase_extent_*",)),
+    Limit(
+        reason=FAULTS,
+        probes=("*-read_zero", "*-read_unaligned", "*-op_0[9a]_zeros_*", "*-slip_half_then_frame", "*-slip_short_*"),
+        silicon_only=True,
+    ),
+    Limit(reason="answers hold this chip's own registers and eFuses", probes=("*-reg", "*-pipe_*"), silicon_only=True),
+    Limit(
+        reason="RAM starts as zeros in the emulator only (oracle, Limits)",
+        probes=("*-mem_data_without_begin", "*-mem_begin_over_stub", "*-op_0[56]_zeros_*"),
+        silicon_only=True,
+    ),
+)
 """Probes of the stubs left out, by file and name."""
 
 FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13, 0xD0, 0xD1, 0xD2, 0xD4})
@@ -120,9 +171,17 @@ SMOKE = frozenset(
         "0x14-after_sync-0",
         "0xd0-after_readreg-64",
         "0xff-after_readreg-0",
+        "stub_e3-ohai",
+        "stub_e3-slip_empty",
+        "stub_e3-sync",
+        "stub_e5_1-sync",
+        "stub_e5_2-ohai",
+        "stub_e5_2-desync_one_c0",
+        "stub_e5_2-spi_attach_8",
     }
 )
-"""A few probes of each kind that all live chips play, for a look that takes half a minute: probe names and opcode ids."""
+"""A few probes of each kind that all live chips play, for a look that takes half a minute: names of probes, of opcode rows, and
+of stub probes with their file."""
 
 
 def why_not_probe(probe: dict[str, Any], *, silicon: bool, scratch: bool = False) -> str:

@@ -164,7 +164,7 @@ def test_a_rig_over_pty_passes_and_a_board_with_another_mac_is_left_alone(
     chosen = "not 4096 and not mem_bad_checksum and not mem_ok and not write_reg"
     result = finish([*HIL, "--espsim-rig", str(tmp_path / "rig.toml"), "-q", "-k", chosen], environment)
     assert result.returncode == 0, result.output
-    assert result.summary == {"passed": 29, "skipped": 29}
+    assert result.summary == {"passed": 36, "skipped": 36}
     assert f"other: its MAC address is {MAC}, the rig says 24:6f:28:00:00:01" in result.output
     assert list(tmp_path.iterdir()) == [tmp_path / "rig.toml"], "copies of the flash are left over"
 
@@ -302,3 +302,79 @@ def test_the_conformance_body_runs_against_a_live_port(board: str, kind: str) ->
     assert "needs other straps" in result.output
     assert "is about the model" in result.output
     assert ("which ones fault is the emulator's choice" in result.output) == (kind == "silicon")
+
+
+STUBS = ["tests/conformance/test_stubs.py", "-p", "no:cacheprovider", "-q", "-rs", "--espsim-arm-silence", "0.05"]
+CHOSEN = " or ".join(
+    f"stub_{build}-{name}"
+    for build, name in (
+        ("e3", "slip_empty"),
+        ("e3", "mem_end_run"),
+        ("e5_1", "read_zero"),
+        ("e5_2", "spi_attach_8"),
+        ("e5_2", "pipe_readreg"),
+        ("e5_2", "md5_ranges"),
+    )
+)
+"""Builds that install quickly, probes that are played and probes that are not."""
+
+
+SCRATCH = ("--espsim-arm-scratch",)
+
+
+@needs_lines
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    ("link", "board", "kind", "scratch", "played"),
+    [
+        (("pty", "--lines"), "esp32-oracle", "recording", (), {"stub_e3": 1, "stub_e5_1": 1, "stub_e5_2": 1}),
+        (
+            ("pty", "--lines"),
+            "esp32-oracle",
+            "recording",
+            ("--espsim-arm-scratch",),
+            {"stub_e3": 1, "stub_e5_1": 1, "stub_e5_2": 2},
+        ),
+        (("rfc2217",), "esp32-oracle", "recording", (), {"stub_e3": 1, "stub_e5_1": 1, "stub_e5_2": 1}),
+        (("pty", "--lines"), BOARD, "silicon", (), {"stub_e3": 1, "stub_e5_1": 0, "stub_e5_2": 1}),
+    ],
+    ids=["pty", "pty-scratch", "rfc2217", "silicon"],
+)
+def test_the_stubs_vectors_run_against_a_live_port(
+    link: tuple[str, ...], board: str, kind: str, scratch: tuple[str, ...], played: dict[str, int]
+) -> None:
+    run = [*ESPSIM, "run", "--link", *link, "--pace", "max", "--board", board, "--", sys.executable, "-m", "pytest"]
+    result = finish([*run, *STUBS, "-k", CHOSEN, "--espsim-arm", "{port}", "--espsim-arm-is", kind, *scratch], {})
+    assert result.returncode == 0, result.output
+    assert equal(result.output) == played
+    assert "how the line bunches bytes" in result.output
+    assert "as nobody holds IO0" in result.output
+    assert ("see --espsim-arm-scratch" in result.output) == (not scratch)
+
+
+@pytest.mark.peers
+def test_the_stubs_vectors_run_over_tcp_where_something_restarts_the_chip() -> None:
+    words = [sys.executable, "-m", "tests.links.tcp_board", "esp32-oracle"]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url, button = server.stdout.readline().split()
+        press = f"import socket; socket.create_connection(('127.0.0.1', {button})).recv(1)"
+        live = [
+            "--espsim-arm",
+            url,
+            "--espsim-arm-is",
+            "recording",
+            "--espsim-arm-reset",
+            shlex.join([sys.executable, "-c", press]),
+        ]
+        result = finish([sys.executable, "-m", "pytest", *STUBS, "-k", CHOSEN, *live], {})
+        server.communicate(timeout=10)
+    assert result.returncode == 0, result.output
+    assert equal(result.output) == {"stub_e3": 1, "stub_e5_1": 1, "stub_e5_2": 1}
+
+
+def equal(output: str) -> dict[str, int]:
+    """Return how many vectors of the builds chosen came out as recorded, from the table behind a run."""
+    rows = [line.split() for line in output.splitlines() if line.startswith("stub_e")]
+    assert all(row[4] == "0" for row in rows), output
+    return {row[0]: int(row[2]) for row in rows if row[0] != "stub_e4_1"}
