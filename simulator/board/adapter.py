@@ -5,7 +5,11 @@ bytes are handed over when the adapter's next USB packet is due, which is comput
 byte. Line changes cost one control transfer each and happen in order. At four points faults may tap the stream; a tap maps each
 chunk to the chunks that go on.
 
+An adapter whose flow control is always on moves RTS by itself (CP2102C): each burst from the chip, and closing the port,
+asserts it for a moment. Behind two transistors that resets the chip, unless DTR is asserted too.
+
 Fidelity: latencies and buffers from data sheets (see `simulator.board.bridge`), packet timing simplified to fixed intervals.
+Flow control: from source that it happens (docs/sources.md, Bridges); that every burst does it, and for how long, is guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from functools import partial
 from typing import Protocol
 
 from simulator.board.bridge import BridgeSpec
-from simulator.kernel import Kernel, S, Timer
+from simulator.kernel import US, Kernel, S, Timer
 from simulator.rng import Rng
 from simulator.wire import Chunk, LineChange, Taps, as_received, byte_time, through
 
@@ -29,6 +33,9 @@ Signal = Callable[[], None]
 CLOSING_WAIT_NS = 30 * S
 """How long a port may go on sending when it has been closed; if there is more to send, all of it is dropped. Fidelity: from
 source (Linux's ``closing_wait``), simplified: Linux drops the rest only when that time has passed."""
+
+TWITCH_NS = 10 * US
+"""How long flow control asserts RTS. Fidelity: guessed; about a byte at the fastest rates. EN falls at once in this model."""
 
 
 class FarEnd(Protocol):
@@ -114,6 +121,8 @@ class SerialAdapter:
             self._drop_outgoing()
         self._incoming.clear()
         self._observe("close", b"")
+        if self.spec.flow_control:
+            self._kernel.at(max(now, self._control_free_ns), self._twitch)
 
     def unplug(self) -> None:
         """The adapter is pulled: nothing that is on its way in either direction arrives, and the lines are released."""
@@ -176,7 +185,17 @@ class SerialAdapter:
         for changed in self.on_edge:
             changed()
         self._observe("lines", b"dtr=%d rts=%d" % (dtr, rts))
-        if self._far is not None:
+        self._drive(dtr, rts)
+
+    def _twitch(self) -> None:
+        """Let flow control assert RTS for a moment."""
+        if not self.rts:
+            self._observe("flow", b"rts asserted by flow control, dtr=%d" % self.dtr)
+            self._drive(self.dtr, True)
+            self._kernel.after(TWITCH_NS, lambda: self._drive(self.dtr, self.rts))
+
+    def _drive(self, dtr: bool, rts: bool) -> None:
+        if self._far is not None and self.spec.has_lines:
             self._far.lines_changed(dtr=dtr, rts=rts)
 
     @property
@@ -230,6 +249,8 @@ class SerialAdapter:
         """Take a chunk that the chip's UART begins to send."""
         if self._follows:
             self._use_rate(chunk.baud)
+        if self.spec.flow_control and self.is_open:
+            self._kernel.at(chunk.start_ns + chunk.byte_ns, self._twitch)
         taps = self.taps.chip_to_bridge
         for item in through(taps, chunk) if taps else (chunk,):
             data = as_received(item, self.baudrate, self._noise)

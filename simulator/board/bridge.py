@@ -50,7 +50,10 @@ class BridgeSpec:
         tx_buffer: Bytes that driver and bridge take before a write blocks.
         control_ns: Time for one change of the modem lines.
         lines_on_open: DTR and RTS as the driver sets them when the port is opened; ``None`` leaves them.
-        lines_on_close: The same when it is closed.
+        lines_on_close: The same when it is closed, unless the port's settings forbid it (HUPCL cleared).
+        flow_control: Whether RTS serves flow control too, whatever the host wants: it is asserted for a moment when bytes come
+            from the chip, and when the port is closed.
+        has_lines: Whether DTR and RTS reach the board at all.
         source: Where the figures come from.
     """
 
@@ -69,6 +72,8 @@ class BridgeSpec:
     control_ns: int = MS
     lines_on_open: tuple[bool, bool] | None = (True, True)
     lines_on_close: tuple[bool, bool] | None = (False, False)
+    flow_control: bool = False
+    has_lines: bool = True
     source: str
 
     def port_name(self, driver: Driver, number: int = 0) -> str | None:
@@ -95,6 +100,13 @@ _WCH_CDC_PORTS = MappingProxyType(
         Driver.LINUX: "/dev/ttyACM{n}",
         Driver.MACOS_APPLE: "/dev/cu.usbmodem{serial}1",
         Driver.MACOS_VENDOR: "/dev/cu.wchusbserial{serial}1",
+        Driver.WINDOWS: "COM{n}",
+    }
+)
+_CDC_PORTS = MappingProxyType(
+    {
+        Driver.LINUX: "/dev/ttyACM{n}",
+        Driver.MACOS_APPLE: "/dev/cu.usbmodem{serial}1",
         Driver.WINDOWS: "COM{n}",
     }
 )
@@ -175,6 +187,70 @@ BRIDGES: Mapping[str, BridgeSpec] = MappingProxyType(
             _wch("CH340C", 0x7523, "USB Serial", "", 2_000_000, _CH340_PORTS, 32),
             _ftdi("FT232R", 0x6001, "FT232R USB UART", "A50285BI"),
             _ftdi("FT231X", 0x6015, "FT231X USB UART", "DN0469T7"),
+            BridgeSpec(
+                name="CP2102C",
+                vid=0x10C4,
+                pid=0xEA64,
+                manufacturer="Silicon Labs",
+                product="CP2102C USB to UART Bridge Controller",
+                serial="4f1d2c86a9b0e511",
+                ports=_CDC_PORTS,
+                max_baud=3_000_000,
+                tx_buffer=4096 + 512,
+                flow_control=True,
+                source="docs/sources.md, Bridges; fault catalogue row 53",
+            ),
+            BridgeSpec(
+                name="FT2232H",
+                vid=0x0403,
+                pid=0x6010,
+                manufacturer="FTDI",
+                product="Dual RS232-HS",
+                serial="FT4XQ2LA",
+                ports=MappingProxyType(
+                    {
+                        Driver.LINUX: "/dev/ttyUSB{n}",
+                        Driver.MACOS_APPLE: "/dev/cu.usbserial-{serial}1",
+                        Driver.MACOS_VENDOR: "/dev/cu.usbserial-{serial}B",
+                        Driver.WINDOWS: "COM{n}",
+                    }
+                ),
+                max_baud=12_000_000,
+                latency_ns=16 * MS,
+                packet_bytes=512,
+                source="docs/sources.md, Bridges: the second of its two ports, the first is JTAG; FTDI FT2232H data sheet",
+            ),
+            BridgeSpec(
+                name="PL2303",
+                vid=0x067B,
+                pid=0x2303,
+                manufacturer="Prolific Technology Inc.",
+                product="USB-Serial Controller",
+                serial="",
+                ports=MappingProxyType(
+                    {
+                        Driver.LINUX: "/dev/ttyUSB{n}",
+                        Driver.MACOS_APPLE: "/dev/cu.usbserial-{n}",
+                        Driver.MACOS_VENDOR: "/dev/cu.PL2303G-USBtoUART{n}",
+                        Driver.WINDOWS: "COM{n}",
+                    }
+                ),
+                max_baud=1_000_000,
+                source="docs/sources.md, Bridges (the slowest of its kind); Prolific PL2303 data sheet",
+            ),
+            BridgeSpec(
+                name="Pico",
+                vid=0x2E8A,
+                pid=0x000A,
+                manufacturer="Raspberry Pi",
+                product="Pico",
+                serial="E6614103E7452D2F",
+                ports=_CDC_PORTS,
+                max_baud=921_600,
+                tx_buffer=256,
+                has_lines=False,
+                source="fault catalogue, notes on bridges: a micro-controller as a bridge has tiny buffers and passes no lines",
+            ),
             BridgeSpec(
                 name="ideal",
                 vid=0,

@@ -173,6 +173,20 @@ PRESETS: Mapping[str, BoardPreset] = MappingProxyType(
                 note="UART_DOWNLOAD_DIS is set: no flasher will ever be answered",
             ),
             BoardPreset(
+                name="esp32-cp2102c",
+                title="ESP32-WROOM-32E board with a CP2102C (from 2025 on)",
+                chip=ChipConfig(efuse="D0WD-V3", flash="XM25QH32B", mac="ec:c9:ff:1a:72:3c"),
+                bridge=BRIDGES["CP2102C"],
+                note="flow control moves RTS: bytes from the chip, and closing the port, reset it unless DTR is asserted",
+            ),
+            BoardPreset(
+                name="esp-wrover-kit",
+                title="Espressif ESP-WROVER-KIT V4.1",
+                chip=ChipConfig(efuse="D0WDQ6", flash="GD25Q32C", mac="24:0a:c4:83:5b:9c"),
+                bridge=BRIDGES["FT2232H"],
+                note="FT2232H: two ports, of which the first is JTAG and this is the second; latency timer of 16 ms",
+            ),
+            BoardPreset(
                 name="esp32-oracle",
                 title="The recorded chip, on wires without delay",
                 chip=ORACLE,

@@ -30,7 +30,7 @@ def install() -> Callable[[], None]:
         fd: object, request: int, arg: int | bytes | bytearray | array.array[int] = 0, mutate_flag: bool = True, /
     ) -> int | bytes:
         descriptor = fd if isinstance(fd, int) else cast("int", fd.fileno())  # type: ignore[attr-defined]
-        port = _port_of(descriptor)
+        port = port_of(descriptor)
         request &= 0xFFFFFFFF
         if port is None or request not in (*_LINES, _WAITING, *_NOTHING_TO_DO):
             return original(descriptor, request, arg, mutate_flag)
@@ -52,7 +52,8 @@ def install() -> Callable[[], None]:
     return remove
 
 
-def _port_of(descriptor: int) -> Serial | None:
+def port_of(descriptor: int) -> Serial | None:
+    """Return the virtual port that `descriptor` belongs to, if it does."""
     for endpoint in ENDPOINTS.values():
         for port in endpoint.opened:
             if port.fileno() == descriptor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import serial
 
-from simulator.flashers import line_ioctl
+from simulator.flashers import line_ioctl, terminal_settings
 from simulator.host.virtual_host import VirtualHost
 from simulator.links import protocol_sim
 from simulator.links.protocol_sim import Endpoint
@@ -33,6 +33,7 @@ def plug_in(name: str, host: VirtualHost, undo: ExitStack | None = None) -> Endp
     restore = [
         lambda: packages.remove("simulator.links"),
         line_ioctl.install(),
+        terminal_settings.install(),
         _open_by_path(),
         port_list.show_only(lambda: shown_by(host)),
     ]

@@ -64,12 +64,14 @@ class Endpoint:
         host: The computer that has the port.
         path: Its name there.
         opened: What is open under that name now.
+        hang_up: Whether the driver may change the lines when the port is closed (HUPCL); the port's settings outlive a client.
     """
 
     name: str
     host: VirtualHost
     path: str
     opened: list[Serial] = field(default_factory=list)
+    hang_up: bool = True
 
     @property
     def url(self) -> str:
@@ -168,7 +170,7 @@ class Serial(SerialBase):
         self.is_open = False
         if self._link is not None:
             link, self._link = self._link, None
-            link.close(lines=self._adapter.spec.lines_on_close if self._adapter is not None else None)
+            link.close(lines=self._adapter.spec.lines_on_close if self._adapter is not None and self.hang_up else None)
         if self._endpoint is not None:
             self._endpoint.opened.remove(self)
             self._endpoint = None
@@ -187,6 +189,16 @@ class Serial(SerialBase):
         if self._link is None:
             raise PortNotOpenError
         return self._link
+
+    @property
+    def hang_up(self) -> bool:
+        """Whether the driver may change the lines when the port is closed (HUPCL)."""
+        return self._endpoint is None or self._endpoint.hang_up
+
+    @hang_up.setter
+    def hang_up(self, wanted: bool) -> None:
+        if self._endpoint is not None:
+            self._endpoint.hang_up = wanted
 
     def fileno(self) -> int:
         """Return a descriptor that belongs to this port alone; nothing can be read from it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import os
 import struct
 import termios
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 import serial
 
 from simulator.board.decoys import Decoy
-from simulator.flashers import line_ioctl
+from simulator.flashers import line_ioctl, terminal_settings
 from simulator.host.virtual_host import alone
 from simulator.kernel import MS, S
 from simulator.links import protocol_sim
@@ -41,6 +42,13 @@ def echo(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> Decoy:
 @pytest.fixture
 def ioctl_answered() -> Iterator[None]:
     remove = line_ioctl.install()
+    yield
+    remove()
+
+
+@pytest.fixture
+def termios_answered() -> Iterator[None]:
+    remove = terminal_settings.install()
     yield
     remove()
 
@@ -81,6 +89,46 @@ def test_the_driver_decides_what_opening_and_closing_do_to_the_lines(
     port.open()
     port.close()
     assert lines(journal) == expected
+
+
+def test_the_settings_of_a_virtual_port_are_those_of_a_raw_line(echo: Decoy, termios_answered: None) -> None:
+    with serial.serial_for_url("sim://loop", baudrate=115200) as port:
+        settings = termios.tcgetattr(port.fileno())
+        assert settings[2] & (termios.CSIZE | termios.HUPCL) == termios.CS8 | termios.HUPCL
+        assert (settings[3], settings[4]) == (0, termios.B115200)
+
+
+def test_without_hupcl_closing_leaves_the_lines_and_the_next_client_too(
+    echo: Decoy, journal: Journal, termios_answered: None
+) -> None:
+    with serial.serial_for_url("sim://loop") as port:
+        settings = termios.tcgetattr(port)
+        settings[2] &= ~termios.HUPCL
+        termios.tcsetattr(port, termios.TCSANOW, settings)
+    assert lines(journal) == ["dtr=1 rts=1"]
+    with serial.serial_for_url("sim://loop") as port:
+        assert not termios.tcgetattr(port)[2] & termios.HUPCL
+    assert lines(journal) == ["dtr=1 rts=1"]
+
+
+def test_a_flush_by_termios_throws_away_what_came(echo: Decoy, termios_answered: None) -> None:
+    with serial.serial_for_url("sim://loop", timeout=1) as port:
+        port.write(b"x")
+        termios.tcdrain(port.fileno())
+        port.read(1)
+        port.write(b"y")
+        time_passes = port.link.clock
+        time_passes.sleep_until(time_passes.now_ns() + 1_000_000_000)
+        termios.tcflush(port.fileno(), termios.TCIFLUSH)
+        assert port.in_waiting == 0
+
+
+def test_other_descriptors_still_ask_the_system(echo: Decoy, termios_answered: None) -> None:
+    reading, writing = os.pipe()
+    with pytest.raises(termios.error):
+        termios.tcgetattr(reading)
+    os.close(reading)
+    os.close(writing)
 
 
 def test_lines_set_before_opening_are_kept(echo: Decoy, journal: Journal) -> None:

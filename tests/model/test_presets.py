@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flashcore.errors import ScenarioError
+from simulator.board.board import Board, HostLines
 from simulator.board.bridge import BRIDGES, Driver, bridge
 from simulator.board.presets import PRESETS, preset
 from simulator.chip.config import ORACLE
@@ -60,6 +63,10 @@ def test_the_oracle_is_the_recorded_chip_on_wires_without_delay() -> None:
         ("CH340C", 0x1A86, 0x7523, 2_000_000, "/dev/ttyUSB3"),
         ("FT232R", 0x0403, 0x6001, 3_000_000, "/dev/ttyUSB3"),
         ("FT231X", 0x0403, 0x6015, 3_000_000, "/dev/ttyUSB3"),
+        ("FT2232H", 0x0403, 0x6010, 12_000_000, "/dev/ttyUSB3"),
+        ("CP2102C", 0x10C4, 0xEA64, 3_000_000, "/dev/ttyACM3"),
+        ("PL2303", 0x067B, 0x2303, 1_000_000, "/dev/ttyUSB3"),
+        ("Pico", 0x2E8A, 0x000A, 921_600, "/dev/ttyACM3"),
     ],
 )
 def test_adapters_are_those_of_the_table(name: str, vid: int, pid: int, max_baud: int, linux: str) -> None:
@@ -69,7 +76,18 @@ def test_adapters_are_those_of_the_table(name: str, vid: int, pid: int, max_baud
 
 
 def test_only_ftdi_has_the_16_ms_latency_timer() -> None:
-    assert {name for name, spec in BRIDGES.items() if spec.latency_ns == 16_000_000} == {"FT232R", "FT231X"}
+    assert {name for name, spec in BRIDGES.items() if spec.latency_ns == 16_000_000} == {"FT232R", "FT231X", "FT2232H"}
+
+
+def test_only_the_cp2102c_gives_rts_to_flow_control() -> None:
+    assert {name for name, spec in BRIDGES.items() if spec.flow_control} == {"CP2102C"}
+
+
+def test_a_micro_controller_as_an_adapter_passes_no_lines() -> None:
+    board = Board(replace(preset("esp32-devkitc"), bridge=bridge("Pico")))
+    board.advance(board.submit(HostLines(dtr=False, rts=True)) + 50_000_000)
+    assert board.reset_circuit.enabled
+    assert board.soc.boots == 1
 
 
 def test_an_adapter_without_a_driver_has_no_port_there() -> None:
