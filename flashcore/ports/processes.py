@@ -5,6 +5,7 @@ Source: Linux, `proc(5)`. On other systems nothing is known.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +22,7 @@ def holder(port: str) -> str:
     for process in _processes():
         if process.name == str(os.getpid()):
             continue
-        try:
-            opened = [os.readlink(entry) for entry in os.scandir(process / "fd")]
-        except OSError:
-            # It has ended, or belongs to another user.
-            continue
-        if real in opened:
+        if real in _opened_by(process):
             return f"{_name(process)} (pid {process.name})"
     return ""
 
@@ -35,6 +31,18 @@ def meddlers() -> list[str]:
     """Return which of `MEDDLERS` are running."""
     running = {_name(process) for process in _processes()}
     return [name for name in MEDDLERS if name in running]
+
+
+def _opened_by(process: Path) -> Iterator[str]:
+    """Yield what a process has open, as far as we may see it."""
+    try:
+        numbers = os.listdir(process / "fd")
+    except OSError:
+        # It has ended, or belongs to another user.
+        return
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            yield os.readlink(process / "fd" / number)
 
 
 def _processes() -> Iterator[Path]:
