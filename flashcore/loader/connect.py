@@ -2,10 +2,10 @@
 
 The first rounds are quick; later ones repeat the sequences with more patience, for slow hubs and network links. What the chip
 prints decides meanwhile: after the banner of a flash boot the next sequence is tried at once, after that of a download, or
-after a delimiter, the chip is not reset again before it had seconds to answer (catalogue row 40). One valid answer is enough,
-since on a noisy line one of the eight is often broken (row 33); the others are drained. On silicon the first SYNC is always
-spent on the baud detection (oracle, Limits), so no round relies on one. It ends within `Policy.connect_limit_s`, plus at most
-one answer's wait.
+when an answer begins, the chip is not reset again before it had seconds to answer (catalogue row 40). One valid answer is
+enough, since on a noisy line one of the eight is often broken (row 33); the others are drained. On silicon the first SYNC is
+always spent on the baud detection (oracle, Limits), so no round relies on one. It ends within `Policy.connect_limit_s`, plus
+at most one answer's wait.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from flashcore.loader.session import Session
 from flashcore.port import NS_PER_S, LineSupport, ns
 from flashcore.protocol import boot_log
 from flashcore.protocol.exchange import Dialect, SyncAnswer
+from flashcore.protocol.opcodes import Opcode
 from flashcore.protocol.slip import END
 
 
@@ -140,6 +141,8 @@ class _Search:
     syncs: int = 0
     _since: int = 0
     """How much had been received when the last reset began."""
+    _sent_ns: list[int] = field(default_factory=list)
+    """When each SYNC since then was sent."""
     _delays_ns: list[int] = field(default_factory=list)
     _slowest_ns: int = 0
 
@@ -154,10 +157,12 @@ class _Search:
             name = strategy.name if strategy else "no reset"
             session.emit(Connecting(port=session.port.name, strategy=name))
             self._since = session.received
+            self._sent_ns.clear()
             if strategy is not None:
                 self._reset(strategy)
             answer = self._sync(waits, deadline, alone=strategy is None)
             if answer is not None:
+                session.lag_s = self._lag_s()
                 session.drain()
                 session.clear_recent()
                 session.dialect = answer.dialect
@@ -206,6 +211,7 @@ class _Search:
             if left <= 0 and self.syncs:
                 return None
             self.syncs += 1
+            self._sent_ns.append(clock.now_ns())
             answer = session.sync_once(max(min(waits[number], left / NS_PER_S), policy.sync_s[0]))
             if answer is not None:
                 return answer
@@ -218,6 +224,13 @@ class _Search:
                     waits = (*waits, *policy.sync_waiting_s)
         return None
 
+    def _lag_s(self) -> float:
+        """Return how late the loader answers, in seconds: since the first SYNC that was not spent on the baud detection."""
+        session = self.session
+        first = self._sent_ns[min(1, len(self._sent_ns) - 1)]
+        lag = (session.clock.now_ns() - first) / NS_PER_S
+        return lag if lag > session.policy.quiet_s else 0.0
+
     def _mood(self) -> _Mood:
         session = self.session
         count = session.received - self._since
@@ -225,11 +238,13 @@ class _Search:
         report = boot_log.parse(heard)
         if report is not None and report.mode:
             return _Mood.WAITS if report.is_download_mode else _Mood.RUNS
-        if (report is not None and report.waiting_for_download) or (END in heard and not is_echo(heard)):
+        if (report is not None and report.waiting_for_download) or _ANSWER_START in heard:
             return _Mood.WAITS
         return _Mood.UNKNOWN
 
 
+_ANSWER_START = END + bytes((1, Opcode.SYNC))
+"""How an answer to SYNC begins, which may come in slowly."""
 _ECHO_SYNCS = 10
 """SYNCs after which an echo is believed to be one."""
 

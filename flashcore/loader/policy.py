@@ -41,6 +41,9 @@ class Policy:
     """Silence after which nothing more is expected. Source: fault catalogue rows 33, 34."""
     quiet_limit_s: float = 1.0
     """How long to wait for silence on a line that never falls silent."""
+    trickle_s: float = 60.0
+    """How long to wait for silence while answers to SYNC keep coming. Source: catalogue row 40 (one byte per read, so that each
+    of the eight answers takes most of a second)."""
     sync_s: tuple[float, ...] = (0.1, 0.5, 2.0)
     """Answer to SYNC at the first, second and later tries: USB, then slow hubs and drivers, then network links."""
     sync_rounds: tuple[tuple[float, ...], ...] = ((0.1,) * 5, (0.5, 0.5, 2.0))

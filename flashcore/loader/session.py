@@ -49,6 +49,8 @@ class Session:
         self.emit: OnEvent = on_event
         self.received = 0
         """Bytes received since the last `clear_recent`."""
+        self.lag_s = 0.0
+        """How late the first answer to SYNC came, in seconds."""
         self._recent = bytearray()
 
     # --- what was heard ---------------------------------------------------------------------------------------------
@@ -128,12 +130,20 @@ class Session:
         self.exchange.forget()
 
     def drain(self) -> None:
-        """Take in and forget what comes until the line is quiet, or for a while if it never is."""
-        quiet, clock = ns(self.policy.quiet_s), self.clock
-        limit = clock.now_ns() + ns(self.policy.quiet_limit_s)
-        while clock.now_ns() < limit and self.receive(clock.now_ns() + quiet):
-            pass
-        self.exchange.forget()
+        """Take in and forget what comes until the line is quiet, or for a while if it never is.
+
+        Answers to SYNC are waited for longer, since each SYNC has eight of them and on a slow link they trickle in.
+        """
+        policy, clock, exchange = self.policy, self.clock, self.exchange
+        quiet = ns(max(policy.quiet_s, min(2 * self.lag_s, policy.quiet_limit_s)))
+        started = clock.now_ns()
+        limit = started + ns(policy.quiet_limit_s)
+        while clock.now_ns() < limit and (data := self.receive(clock.now_ns() + quiet)):
+            exchange.feed(data)
+            while (frame := exchange.next_frame()) is not None:
+                if sync_answer(frame) is not None:
+                    limit = min(started + ns(policy.trickle_s), clock.now_ns() + ns(policy.quiet_limit_s))
+        exchange.forget()
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -169,9 +179,9 @@ class Session:
         except DeadlineExceededError as late:
             if longest_s is None or longest_s <= wait:
                 raise
-            return self._wait_on(request.opcode, late, deadline + ns(longest_s - wait))
+            return self._answer_of_busy(request.opcode, late, deadline + ns(longest_s - wait))
 
-    def _wait_on(self, opcode: int, late: DeadlineExceededError, until_ns: int) -> Reply:
+    def _answer_of_busy(self, opcode: int, late: DeadlineExceededError, until_ns: int) -> Reply:
         """Wait for the answer of a loader that may still be at work; one that answers SYNC is not, and has lost the answer."""
         pause, exchange = ns(self.policy.busy_first_s), self.exchange
         while self.clock.now_ns() < until_ns:
@@ -179,25 +189,18 @@ class Session:
             self.transmit(SYNC_WIRE)
             deadline = min(until_ns, self.clock.now_ns() + pause)
             pause *= 2
-            started = self.received
-            while not exchange.saw_sync:
-                answer = exchange.next_answer(opcode)
-                if isinstance(answer, Reply):
-                    self.resync()
-                    return answer
-                if isinstance(answer, Refusal):
-                    raise refusals.refused(opcode, answer.status, answer.raw, self.dialect)
-                data = self.receive(deadline)
-                if not data:
+            try:
+                reply = self.answer(opcode, deadline, until_sync=True)
+            except DeadlineExceededError:
+                if exchange.saw_sync:
                     break
-                exchange.feed(data)
-            self._check_banner()
-            if exchange.saw_sync or self.received - started > RECENT_LIMIT:
-                break
+            else:
+                self.resync()
+                return reply
         raise late
 
-    def answer(self, opcode: Opcode | int, deadline_ns: int, *, also: Opcode | None = None) -> Reply:
-        """Return the answer to `opcode`, which has been sent; see `command` for `also`.
+    def answer(self, opcode: Opcode | int, deadline_ns: int, *, also: Opcode | None = None, until_sync: bool = False) -> Reply:
+        """Return the answer to `opcode`, which has been sent; see `command` for `also`, give up at one to SYNC if `until_sync`.
 
         Raises:
             DeviceError: The loader refused.
@@ -210,7 +213,7 @@ class Session:
             answer = exchange.next_answer(opcode, also=also)
             if answer is not None:
                 break
-            data = self.receive(deadline_ns)
+            data = b"" if until_sync and exchange.saw_sync else self.receive(deadline_ns)
             if not data:
                 raise refusals.timeout(opcode, self.received - started, exchange.heard)
             exchange.feed(data)
@@ -263,7 +266,7 @@ class Session:
         """Send one SYNC and return the first valid answer, or ``None`` if there is none in time."""
         self.exchange.forget()
         self.transmit(SYNC_WIRE)
-        deadline = self.clock.now_ns() + ns(wait_s) + 2 * self._wire_ns(len(SYNC_WIRE))
+        deadline = self.clock.now_ns() + ns(wait_s + self.lag_s) + 2 * self._wire_ns(len(SYNC_WIRE))
         while data := self.receive(deadline):
             self.exchange.feed(data)
             while (frame := self.exchange.next_frame()) is not None:
