@@ -73,7 +73,7 @@ def parse_all(log: bytes) -> list[BootReport]:
 
 
 def _report(tail: bytes, resets: list[re.Match[bytes]]) -> BootReport | None:
-    problems = tuple(dict.fromkeys(found.group().decode("ascii") for found in _PROBLEM.finditer(tail)))
+    problems = tuple(dict.fromkeys(found.group().decode("ascii", "replace") for found in _PROBLEM.finditer(tail)))
     loads = tuple((int(found[1], 16), int(found[2])) for found in _LOAD.finditer(tail))
     entry = _ENTRY.search(tail)
     waiting = b"waiting for download" in tail
@@ -82,9 +82,9 @@ def _report(tail: bytes, resets: list[re.Match[bytes]]) -> BootReport | None:
     last = resets[-1] if resets else None
     return BootReport(
         reset_code=int(last[1], 16) if last else None,
-        reset_name=last[2].decode("ascii") if last else "",
+        reset_name=last[2].decode("ascii", "replace") if last else "",
         strap=int(last[3], 16) if last else None,
-        mode=last[4].decode("ascii") if last else "",
+        mode=last[4].decode("ascii", "replace") if last else "",
         waiting_for_download=waiting,
         loads=loads,
         entry=int(entry[1], 16) if entry else None,

@@ -255,3 +255,10 @@ def test_a_partition_table_is_described_for_people_and_programs() -> None:
     assert description.title == "partition table"
     assert description.rows[2] == ("factory", "app", "factory", "0x010000", "0x100000", "")
     assert json.loads(json.dumps(description.to_json()))["partitions"][0]["name"] == "nvs"
+
+
+def test_a_boot_log_damaged_by_noise_is_read_as_far_as_it_goes() -> None:
+    report = boot_log.parse(b"rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_\xc5LASH_BOOT)\r\nGuru Meditation Error: \xff\r\n")
+    assert report is not None
+    assert (report.strap, report.mode) == (0x13, "SPI_FAST_�LASH_BOOT")
+    assert report.problems == ("Guru Meditation Error: �",)
