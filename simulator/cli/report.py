@@ -26,5 +26,5 @@ def command(*, file: Path, **files: Path | None) -> None:
     from simulator.scorecard.card import Card
 
     card = Card.read(file)
-    show(card, forms.before())
     forms.write(card)
+    show(card, forms.before())

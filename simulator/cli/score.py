@@ -181,10 +181,11 @@ def _score(
         complete=not interrupted,
         ladders=drawn,
     )
+    # First the files: whoever reads the table may go away in the middle of it.
+    forms.write(card)
     show(card, forms.before())
     if shrink and not interrupted:
         _show_shrunk(records, adapters)
-    forms.write(card)
     if interrupted:
         _say("interrupted" + (f"; the same command with --resume {resume} goes on" if resume else ""))
         return INTERRUPTED

@@ -15,7 +15,7 @@ NAMED = 3
 """Most kinds of steps that are named where some are left out."""
 
 ALIKE = 3
-"""Most strikes that are shown where one fault strikes steps with the same words again and again."""
+"""Most steps with the same words that are shown for their own sake: struck by one fault, refused, or of the chip."""
 
 SPARED = 2
 """Most steps in a row that are shown after all, as saying that they are left out takes no less room."""
@@ -25,19 +25,23 @@ LIMIT = 60
 
 
 def excerpt(steps: Sequence[Step], limit: int = LIMIT) -> list[Step]:
-    """Return about `limit` of `steps`, with a step of the kind ``skipped`` for each run that is left out.
+    """Return about `limit` steps: those that matter most, with a step of the kind ``skipped`` for each run left out.
 
     Args:
         steps: A whole ladder.
-        limit: How many; the end and the beginning come first, then the earliest strikes.
+        limit: How many, about; the end and the beginning come first, then the earliest strikes.
     """
     if len(steps) <= limit:
         return list(steps)
     kept: set[int] = set()
+    room = limit
     for index in _by_interest(steps):
-        if len(kept) >= limit:
+        if room <= 0:
             break
-        kept.add(index)
+        if index not in kept:
+            # One that stands apart needs a line before it that says what is left out.
+            room -= 1 if {index - 1, index + 1} & kept else 2
+            kept.add(index)
     result: list[Step] = []
     left_out: list[Step] = []
     for index, step in enumerate(steps):
@@ -60,7 +64,11 @@ def _by_interest(steps: Sequence[Step]) -> Iterator[int]:
         seen[step.title, step.fault] += step.strikes
         if step.strikes and seen[step.title, step.fault] <= ALIKE:
             yield from range(max(0, index - BEFORE), min(count, index + AFTER + 1))
-    yield from (index for index, step in enumerate(steps) if step.kind in (Kind.CHIP, Kind.PORT) or step.refused)
+    for index, step in enumerate(steps):
+        if step.kind in (Kind.CHIP, Kind.PORT) or step.refused:
+            seen[step.title, ""] += 1
+            if seen[step.title, ""] <= ALIKE:
+                yield index
 
 
 def _skipped(steps: Sequence[Step]) -> Step:

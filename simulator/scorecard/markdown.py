@@ -14,7 +14,7 @@ from simulator.scorecard.text import one_line, plural, visible
 SHOWN = 10
 """Bad cases in sight; more are folded away or left to the other forms."""
 
-_PLAIN = re.compile(r"(?:[A-Za-z0-9 ,;=%()-]|[.:](?=\d| |$))*")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9 ,;=%()'-]|[.:](?=\d| |$))*")
 _SPECIAL = re.compile(r"[^A-Za-z0-9 ,;=%()-]")
 _WORST_FIRST = sorted(Verdict, key=lambda verdict: -verdict.badness)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simulator.campaign import Record, Verdict
-from simulator.campaign.run import InTurn, run, run_clean
+from simulator.campaign.run import InTurn, ladders, run, run_clean
 from simulator.campaign.suite import Order
 from simulator.flashers.adapter import Adapter
 from simulator.flashers.command import CommandAdapter
@@ -18,6 +18,7 @@ from simulator.flashers.environments import FlasherEnvironmentError
 from simulator.flashers.known import adapter
 from simulator.flashers.node import EsptoolJsAdapter
 from simulator.flashers.task import Job
+from simulator.record.transits import Fate
 from tests import peers
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(240)]
@@ -138,3 +139,17 @@ def test_esptool_js_has_one_text_for_whatever_does_not_answer(esptool_js: Esptoo
     record = faulty(esptool_js, SILENT)
     assert record.judgement.verdict is Verdict.FAILED_MISDIAGNOSED
     assert record.judgement.diagnosis == "ESPError: Failed to connect with the device"
+
+
+def test_what_it_says_does_not_depend_on_where_its_files_were(tmp_path: Path) -> None:
+    flasher = adapter("virtual:" + script(tmp_path, "print('cannot read', sys.argv[-1])\nsys.exit(3)\n"))
+    task = Order(size=4096).clean(flasher.name).task(100.0)
+    assert {result.messages for result in flasher.run([task, task])} == {"cannot read random-4096-0.bin\n"}
+
+
+def test_in_real_time_the_ladder_is_of_the_run_itself() -> None:
+    flasher = adapter(WRITE)
+    record = faulty(flasher, SILENT)
+    steps = ladders([record], {flasher.name: flasher}, InTurn())[record.key]
+    assert steps == record.result.evidence.ladder
+    assert any(step.fate is Fate.LOST for step in steps)
