@@ -31,10 +31,12 @@ FRAME_KINDS: Mapping[str, str] = MappingProxyType(
         "truncate": "truncate(keep=6)",
         "insert": "insert(data=55aa00)",
         "reset": "reset_chip",
+        "disconnect": "disconnect(back=1.0)",
     }
 )
 """What strikes at each frame. The delay is longer than the waits for an ordinary answer of all flashers measured (esptool 5
-waits 6 s for a data block); what is inserted is noise without a delimiter."""
+waits 6 s for a data block); what is inserted is noise without a delimiter; a device that leaves the bus is back after a second,
+under the same name."""
 
 LINE_KINDS: Mapping[str, str] = MappingProxyType({"lost": "line_ignore", "late": "line_delay(0.03)"})
 """What strikes at each change of the modem lines. The delay is longer than EN takes to rise, and shorter than

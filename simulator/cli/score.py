@@ -76,7 +76,7 @@ Examples:
 @click.option(
     "--pairs", "pair_count", type=click.IntRange(0), default=0, metavar="N", help="In a sweep, N pairs of faults as well."
 )
-@click.option("--shrink", is_flag=True, help="Reduce bad cases of several faults to as few as give the same verdict.")
+@click.option("--shrink", is_flag=True, help="Reduce the worst cases to the smallest that give the same verdict.")
 @click.option("--jobs", "-j", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N cases per flasher, spread evenly.")
 @form_options
@@ -206,11 +206,11 @@ def _show_shrunk(records: list[Record], adapters: Mapping[str, Adapter]) -> None
     from simulator.campaign.oracle import worst_first
     from simulator.campaign.shrink import by_running, shrink
 
-    several = [record for record in worst_first(records) if len(record.case.faults) > 1]
-    for record in several[:SHRUNK]:
-        verdict_of = by_running(adapters[record.case.flasher], record.clean_s)
-        smallest = shrink(record.case, record.verdict, verdict_of)
-        click.echo(f"{record.verdict} with {len(smallest.faults)} of {len(record.case.faults)} faults:")
+    for record in worst_first(records)[:SHRUNK]:
+        smallest = shrink(record.case, record.verdict, by_running(adapters[record.case.flasher]))
+        click.echo(
+            f"{record.verdict} with {len(smallest.faults)} of {len(record.case.faults)} faults, {smallest.job.size} bytes:"
+        )
         click.echo(f"    {smallest.repeat()}")
 
 

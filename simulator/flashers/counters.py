@@ -47,14 +47,15 @@ class EdgeCounter:
     def __init__(self) -> None:
         self.count = 0
         """Changes so far."""
-        self._lines = (False, False)
+        self.lines = (False, False)
+        """DTR and RTS as the host wants them."""
         self._stopped = False
 
     def __call__(self, change: LineChange) -> Sequence[LineChange]:
         """Count a change, if it is one."""
         lines = (change.dtr, change.rts)
-        self.count += not self._stopped and lines != self._lines
-        self._lines = lines
+        self.count += not self._stopped and lines != self.lines
+        self.lines = lines
         return (change,)
 
     def stop(self) -> None:

@@ -75,10 +75,10 @@ class EsptoolAdapter:
             case "write":
                 words = [self._verb("write-flash"), "-z"]
                 for image in job.images:
-                    words += [hex(image.offset), str(file_of(image, folder))]
+                    words += [hex(image.offset), file_of(image, folder).name]
                 return [words], []
             case "read":
-                files = [str(folder / f"read-{number}.bin") for number in range(len(job.images))]
+                files = [f"read-{number}.bin" for number in range(len(job.images))]
                 places = [(hex(image.offset), hex(len(image.data()))) for image in job.images]
                 verb = self._verb("read-flash")
                 return [[verb, *place, file] for place, file in zip(places, files, strict=True)], files

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from flashcore.errors import CancelledError, FlashcoreError
 from flashcore.port import NS_PER_S, ns
+from simulator.board.autoreset import TRUTH
 from simulator.flashers.adapter import Evidence
 from simulator.flashers.counters import EdgeCounter, FrameCounter
 from simulator.flashers.images import Image
@@ -72,7 +73,6 @@ class Watch:
         if board is not None and task.job.action != "write":
             _preload(self.world, task.job)
         self._before = self.world.flash_image()
-        self._held_before = _held(self.world)
         self._frames = (FrameCounter(), FrameCounter())
         self._edges = EdgeCounter()
         self._operations = 0
@@ -109,7 +109,7 @@ class Watch:
         """
         world, job = self.world, self.task.job
         self._pass(LINES_S)
-        held = tuple(text for text in _held(world) if text not in self._held_before)
+        held = _held(world, self._edges.lines)
         runs = self._app_starts(BOOT_S) if job.success == "runs" and world.board is not None else None
         flash = world.flash_image()
         boots = None
@@ -219,13 +219,17 @@ def _preload(world: World, job: Job) -> None:
         flash.load(image.offset, image.data())
 
 
-def _held(world: World) -> tuple[str, ...]:
-    """Return what the modem lines hold now, in words."""
+def _held(world: World, lines: tuple[bool, bool]) -> tuple[str, ...]:
+    """Return what modem lines as the host wants them hold that released ones don't, in words.
+
+    Faults of the lines, and a board without power, are not the flasher's doing.
+    """
     board = world.board
-    if board is None:
+    if board is None or not board.powered:
         return ()
-    circuit = board.reset_circuit
-    texts = ("the chip is held in reset" * (circuit.powered and not circuit.enabled), "IO0 is held low" * circuit.io0_low)
+    truth = TRUTH[board.preset.wiring]
+    pulls, released = truth[lines], truth[False, False]
+    texts = ("the chip is held in reset" * (pulls.en and not released.en), "IO0 is held low" * (pulls.io0 and not released.io0))
     return tuple(text for text in texts if text)
 
 

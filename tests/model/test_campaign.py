@@ -184,9 +184,13 @@ def test_a_failing_plan_is_reduced_to_the_faults_that_make_it_fail() -> None:
     adapter = Broken(session=broken.ignores_md5)
     record = score(adapter, harmless[0], UNSEEN[0], *harmless[1:], UNSEEN[1])
     assert record.judgement.verdict is Verdict.FALSE_SUCCESS
-    smallest = shrink(record.case, Verdict.FALSE_SUCCESS, by_running(adapter, record.clean_s))
-    assert smallest.faults == UNSEEN
-    assert smallest.repeat().endswith(f"--fault '{UNSEEN[0]}' --fault '{UNSEEN[1]}'")
+    verdict_of = by_running(adapter)
+    smallest = shrink(record.case, Verdict.FALSE_SUCCESS, verdict_of)
+    places = [text.rpartition(":")[0] for text in smallest.faults]
+    assert places == ["h2d:nth_frame(opcode=FLASH_DATA,n=1)"] * 2
+    assert smallest.job.size < record.case.job.size
+    assert verdict_of(smallest) is Verdict.FALSE_SUCCESS
+    assert verdict_of(dataclasses.replace(smallest, faults=smallest.faults[:1])) is not Verdict.FALSE_SUCCESS
 
 
 # --- ladders -----------------------------------------------------------------------------------------------------------
