@@ -36,6 +36,7 @@ class Scenario:
         download: Whether the chip waits for a flasher from the start, as if BOOT had been held at power-on.
         flash: File whose content is on the flash, from offset 0; empty for a blank one.
         firmware: Name of the profile that the app on the flash runs, in place of a flash file; empty for no app.
+        efuse: File with the chip's eFuses, in place of those that the board left the factory with; empty for these.
         keep_events: Whether to keep the events for a transcript.
     """
 
@@ -45,6 +46,7 @@ class Scenario:
     download: bool = False
     flash: str = ""
     firmware: str = ""
+    efuse: str = ""
     keep_events: bool = False
 
     @property
@@ -77,7 +79,7 @@ class Scenario:
         """Raise what `build` would raise, without building.
 
         Raises:
-            ScenarioError: The board or the firmware is unknown, the flash file is missing, or both are to fill the flash.
+            ScenarioError: The board or the firmware is unknown, a file is missing or wrong, or two things fill the flash.
             PlanError: A fault is unknown or malformed.
         """
         from simulator.board.presets import preset
@@ -92,6 +94,8 @@ class Scenario:
                 raise ScenarioError("a flash file and a firmware both fill the flash", hint="give only one of them")
         if self.flash and not Path(self.flash).is_file():
             raise ScenarioError(f"no flash image at {self.flash}", hint="give a file, or leave --flash out for a blank flash")
+        if self.efuse:
+            _efuse_content(self.efuse)
 
     def build(self) -> World:
         """Return the world at the moment the power has just come on."""
@@ -129,6 +133,8 @@ class Scenario:
                 download=self.download or any(plan.start.download for plan in plans),
                 flash=_flash_content(self.flash),
             )
+            if self.efuse:
+                device.soc.efuse.load(_efuse_content(self.efuse))
             for offset, data in installed(self.firmware, device.soc.efuse) if self.firmware else ():
                 device.soc.flash.load(offset, data)
             furnish(device, [plan.start for plan in plans])
@@ -235,6 +241,11 @@ class World:
         board = self.board
         return board.soc.flash.image() if board is not None else b""
 
+    def efuse_image(self) -> bytes:
+        """Return the chip's eFuses, to be given to another scenario as a file; empty where there is no board."""
+        board = self.board
+        return board.soc.efuse.to_bytes() if board is not None else b""
+
 
 def _plans(names: tuple[str, ...]) -> list[_Plan]:
     from simulator.faults import presets
@@ -259,3 +270,20 @@ def _flash_content(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ScenarioError(f"cannot read the flash image {path}: {error.strerror}") from error
+
+
+def _efuse_content(path: str) -> bytes:
+    from simulator.chip.efuse import SIZE
+
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ScenarioError(
+            f"cannot read the eFuses {path}: {error.strerror}", hint="--save-efuse makes such a file, and so does espefuse dump"
+        ) from error
+    if len(content) != SIZE:
+        raise ScenarioError(
+            f"{path} holds {len(content)} bytes, and the eFuses of an ESP32 are {SIZE}",
+            hint="--save-efuse makes such a file, and so does: espefuse dump --format joint --file-name FILE",
+        )
+    return content

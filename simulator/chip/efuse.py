@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from string import hexdigits
-from struct import pack, unpack_from
+from struct import iter_unpack, pack, unpack_from
 
 from simulator.chip.efuse_fields import FIELDS, ChipVariant, EfuseField, variant
 
@@ -29,6 +29,8 @@ CONF_PROGRAM, CONF_READ = 0x5A5A, 0x5AA5
 CMD_READ, CMD_PROGRAM = 0x1, 0x2
 
 BLOCK_WORDS = (7, 8, 8, 8)
+SIZE = 4 * sum(BLOCK_WORDS)
+"""Bytes that all cells make."""
 _READ_AT = (0x00, 0x38, 0x58, 0x78)
 _WRITE_AT = (0x1C, 0x98, 0xB8, 0xD8)
 _RESET = {CONF: CONF_READ, DATE: 0x1604_2600}
@@ -89,6 +91,22 @@ class Efuse:
             efuse.burn(name, value)
         efuse.reset()
         return efuse
+
+    def to_bytes(self) -> bytes:
+        """Return all cells, hidden or not: blocks 0 to 3, as ``espefuse dump --format joint`` lays them out."""
+        return b"".join(pack(f"<{len(cells)}I", *cells) for cells in self._cells)
+
+    def load(self, content: bytes) -> None:
+        """Make the cells what `to_bytes` returned, and show them.
+
+        Raises:
+            ValueError: It has another length.
+        """
+        if len(content) != SIZE:
+            raise ValueError(f"eFuses are {SIZE} bytes, not {len(content)}")
+        words = iter_unpack("<I", content)
+        self._cells = [[next(words)[0] for _ in range(count)] for count in BLOCK_WORDS]
+        self.reset()
 
     @property
     def cells(self) -> tuple[tuple[int, ...], ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from simulator.cli.efuse_files import efuse_option, save_efuse_option
 from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
 
 LINKS = ("virtual", "pty", *NETWORK)
@@ -63,6 +64,8 @@ Examples:
     help="What app is on the flash at the start, for example softrf or boot-loop; a wrong name lists all.  [default: none]",
 )
 @click.option("--save-flash", type=click.Path(path_type=Path), help="File for the flash content at the end.")
+@efuse_option
+@save_efuse_option
 @click.option("--transcript", type=click.Path(path_type=Path), help="File for all events, one JSON object per line.")
 @click.option("--stats", is_flag=True, help="Say at the end how long the run was, what fired, and its hash.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End CMD after this time.")
@@ -84,6 +87,8 @@ def command(
     flash: Path | None,
     firmware: str,
     save_flash: Path | None,
+    efuse: Path | None,
+    save_efuse: Path | None,
     transcript: Path | None,
     stats: bool,
     timeout: float | None,
@@ -120,9 +125,11 @@ def command(
             download=boot == "download" if boot else link == "tcp" or (link == "pty" and not lines),
             flash=os.path.abspath(flash) if flash else "",
             firmware=firmware,
+            efuse=os.path.abspath(efuse) if efuse else "",
             keep_events=transcript is not None,
         ),
         save_flash=os.path.abspath(save_flash) if save_flash else "",
+        save_efuse=os.path.abspath(save_efuse) if save_efuse else "",
         transcript=os.path.abspath(transcript) if transcript else "",
     )
     if link == "virtual":

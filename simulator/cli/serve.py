@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from simulator.cli.efuse_files import efuse_option, save_efuse_option
 from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
 
 if TYPE_CHECKING:
     from simulator.links.network import NetworkLink
+    from simulator.scenario import World
 
 
 @click.command("serve")
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     metavar="PROFILE",
     help="What app is on the flash of every board, for example softrf or boot-loop; a wrong name lists all.  [default: none]",
 )
+@efuse_option
+@save_efuse_option
 @click.option("--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the boards.")
 @click.option("--lines", is_flag=True, help="Give the ports DTR and RTS (Linux; needs a C compiler).")
 @click.option("--list-port", is_flag=True, help="Let pyserial list the ports, with VID:PID, and no others.")
@@ -69,6 +74,8 @@ def command(
     count: int | None,
     boot: str | None,
     firmware: str,
+    efuse: Path | None,
+    save_efuse: Path | None,
     pace: str,
     lines: bool,
     list_port: bool,
@@ -87,6 +94,10 @@ def command(
     boards, links = ((*row, *row[-1:] * total)[:total] for row in (boards, links))
     if (lines or list_port) and "pty" not in links:
         raise click.UsageError("--lines and --list-port are for --link pty; the other links have no use for them")
+    if (efuse or save_efuse) and total > 1:
+        raise click.UsageError("--efuse and --save-efuse are for a single board: no two chips have the same eFuses")
+    if save_efuse and not save_efuse.parent.is_dir():
+        raise click.BadParameter(f"cannot write {save_efuse}: there is no such folder", param_hint="--save-efuse")
     openings = ways(listen, line_mode, links, origins)
     import shlex
     import signal
@@ -110,7 +121,16 @@ def command(
         shown = []
         for number, (board, link, way) in enumerate(zip(boards, links, openings, strict=True)):
             download = boot == "download" if boot else link == "tcp" or (link == "pty" and not lines)
-            world = Scenario(board=board, faults=faults, seed=seed + number, download=download, firmware=firmware).build()
+            world = Scenario(
+                board=board,
+                faults=faults,
+                seed=seed + number,
+                download=download,
+                firmware=firmware,
+                efuse=str(efuse) if efuse else "",
+            ).build()
+            if save_efuse:
+                stack.callback(_save_efuse, save_efuse, world)
             spec = world.device.adapter.spec
             port: PtyLink | NetworkLink
             if way is not None:
@@ -133,3 +153,12 @@ def command(
         with suppress(KeyboardInterrupt):
             pump.run(pumps, until_ns=until)
     return 0
+
+
+def _save_efuse(path: Path, world: World) -> None:
+    from simulator.flashers.job import save
+
+    try:
+        save(path, world.efuse_image())
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error

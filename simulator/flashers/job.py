@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,11 +18,13 @@ class Request:
     Args:
         scenario: The world.
         save_flash: File for the flash content at the end; empty for none.
+        save_efuse: File for the chip's eFuses at the end; empty for none.
         transcript: File for the events; empty for none.
     """
 
     scenario: Scenario
     save_flash: str = ""
+    save_efuse: str = ""
     transcript: str = ""
 
     def check(self) -> None:
@@ -32,13 +35,20 @@ class Request:
             PlanError: A fault is unknown or malformed.
         """
         self.scenario.check()
-        for path in (self.save_flash, self.transcript):
+        for path in (self.save_flash, self.save_efuse, self.transcript):
             if path and not Path(path).parent.is_dir():
                 raise ScenarioError(f"cannot write {path}: there is no such folder")
 
     def to_json(self) -> str:
         """Return the request as JSON."""
-        return json.dumps({"scenario": self.scenario.to_json(), "save_flash": self.save_flash, "transcript": self.transcript})
+        return json.dumps(
+            {
+                "scenario": self.scenario.to_json(),
+                "save_flash": self.save_flash,
+                "save_efuse": self.save_efuse,
+                "transcript": self.transcript,
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Request:
@@ -47,6 +57,7 @@ class Request:
         return cls(
             scenario=Scenario.from_json(raw["scenario"]),
             save_flash=str(raw["save_flash"]),
+            save_efuse=str(raw["save_efuse"]),
             transcript=str(raw["transcript"]),
         )
 
@@ -110,10 +121,15 @@ def conclude(request: Request, world: World, problems: tuple[str, ...] = ()) -> 
     A file that cannot be written is a problem of the outcome, not an error: the run has happened.
     """
     found = list(problems)
-    for path, write in ((request.save_flash, _save_flash), (request.transcript, _save_transcript)):
+    files: tuple[tuple[str, Callable[[Path], None]], ...] = (
+        (request.save_flash, lambda path: save(path, world.flash_image())),
+        (request.save_efuse, lambda path: save(path, world.efuse_image())),
+        (request.transcript, lambda path: _save_transcript(path, world)),
+    )
+    for path, write in files:
         if path:
             try:
-                write(Path(path), world)
+                write(Path(path))
             except OSError as error:
                 found.append(f"cannot write {path}: {error.strerror}")
     return Outcome(
@@ -126,9 +142,14 @@ def conclude(request: Request, world: World, problems: tuple[str, ...] = ()) -> 
     )
 
 
-def _save_flash(path: Path, world: World) -> None:
+def save(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(world.flash_image())
+    partial.write_bytes(content)
     partial.replace(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from simulator.board.presets import preset
 from simulator.chip.efuse import mac_crc, parse_mac
 from simulator.chip.efuse_fields import variant
-from tests.flashers.board_runs import Ran, in_turn, run
+from tests.flashers.board_runs import BIN, Ran, in_turn, run
 
 pytestmark = pytest.mark.peers
 
@@ -130,3 +131,15 @@ def test_no_command_of_espefuse_touches_the_flash_or_finds_an_error(tmp_path: Pa
     assert "No errors detected." in ran.text
     assert "ADC VRef calibration: 1156mV" in ran.text
     assert ran.flash == b"\xff" * (4 << 20)
+
+
+def test_what_is_burnt_outlives_the_run(tmp_path: Path) -> None:
+    words = [str(BIN / "espsim"), "run", "--timeout", "100"]
+    first = [*words, "--save-efuse", "fuses.bin", "--", *in_turn(BURN + "burn-custom-mac aa:bb:cc:dd:ee:f0")]
+    commands = (ASK + "get-custom-mac", ASK + "dump --format joint --file-name dump.bin")
+    second = [*words, "--efuse", "fuses.bin", "--", *in_turn(*commands)]
+    for command in (first, second):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "Custom MAC Address version 1: aa:bb:cc:dd:ee:f0" in done.stdout
+    assert (tmp_path / "dump.bin").read_bytes() == (tmp_path / "fuses.bin").read_bytes()

@@ -213,3 +213,18 @@ class TestFactory:
                     bits = ((1 << place.length) - 1) << (32 * place.word + place.bit)
                     assert not taken & bits, place.name
                     taken |= bits
+
+
+def test_cells_go_through_a_file_and_back() -> None:
+    burnt = Efuse.for_chip("D0WD-V3", fields={"UART_DOWNLOAD_DIS": 1, "RD_DIS": 1, "BLOCK1": 0x1234})
+    copy = Efuse()
+    copy.load(burnt.to_bytes())
+    assert copy.cells == burnt.cells
+    assert copy.read(0x38) == 0, "what RD_DIS hides stays hidden"
+    assert copy.field("BLOCK1") == 0x1234
+
+
+@pytest.mark.parametrize("size", [0, 123, 125])
+def test_a_file_of_another_length_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"124 bytes, not {size}"):
+        Efuse().load(bytes(size))

@@ -13,6 +13,7 @@ import pytest
 import serial
 
 from simulator.cli.main import status_of
+from simulator.scenario import Scenario
 
 ECHO = ("--fault", "wrong-port-echo")
 
@@ -106,6 +107,30 @@ def test_a_missing_flash_image_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     missing = str(tmp_path / "flash.bin")
     assert status_of(["run", "--link", "pty", "--flash", missing, "--", "true"]) == 2
     assert f"no flash image at {missing}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [None, bytes(123)])
+def test_efuses_that_are_none_are_one_clear_error(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "fuses.bin"
+    if content is not None:
+        path.write_bytes(content)
+    assert status_of(["run", "--efuse", str(path), "--", "true"]) == 2
+    said = capsys.readouterr().err
+    assert str(path) in said
+    assert "espefuse dump" in said
+
+
+def test_two_boards_do_not_share_efuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["serve", "--count", "2", "--save-efuse", "x.bin"]) == 2
+    assert "for a single board" in capsys.readouterr().err
+
+
+def test_a_served_board_leaves_its_efuses(tmp_path: Path) -> None:
+    path = tmp_path / "fuses.bin"
+    assert status_of(["serve", "--save-efuse", str(path), "--timeout", "0.1"]) == 0
+    assert path.read_bytes() == Scenario().build().efuse_image()
 
 
 def test_a_folder_that_does_not_exist_is_named_before_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
