@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from simulator.faults import presets
-from simulator.faults.presets import FaultPreset
+from simulator.faults.presets import FaultPreset, words
 
 HERE = Path(__file__).resolve().parent
 
@@ -21,6 +21,9 @@ INTRODUCTION = """\
 Each is a row of the [fault catalogue](sources.md#fault-catalogue), as something to run: `espsim run --fault NAME -- CMD`. A
 transient fault must be survived; from a permanent one a flasher must stop within a bounded time, with the right diagnosis.
 A run whose fault never struck proves nothing, and `espsim` says so. Your own faults have a [text form](cli.md#faults-as-text).
+
+One preset of each row belongs to the suite `catalogue` of `espsim score`; the others are variants, shown in italics. A preset
+may change the board, what lies on it, the computer and the job; what it does not name is as usual.
 """
 
 
@@ -30,9 +33,14 @@ def faults() -> str:
     table = [
         "| row | name | what goes wrong | |",
         "|---|---|---|---|",
-        *(f"| {row.rank} | [`{row.id}`](#{row.id}) | {row.title} | {_lasting(row)} |" for row in rows),
+        *(f"| {row.rank} | {_link(row)} | {row.title} | {_lasting(row)} |" for row in rows),
     ]
     return "\n".join([INTRODUCTION, *table, *(line for row in rows for line in _section(row))]) + "\n"
+
+
+def _link(row: FaultPreset) -> str:
+    link = f"[`{row.id}`](#{row.id})"
+    return f"*{link}*" if row.variant else link
 
 
 def _lasting(row: FaultPreset) -> str:
@@ -40,13 +48,19 @@ def _lasting(row: FaultPreset) -> str:
 
 
 def _section(row: FaultPreset) -> list[str]:
-    lines = ["", f"## {row.id}", "", f"{row.title}. Row {row.rank}, {row.class_}; {_lasting(row)}.", ""]
+    kind = f"{_lasting(row)}, a variant" if row.variant else _lasting(row)
+    lines = ["", f"## {row.id}", "", f"{row.title}. Row {row.rank}, {row.class_}; {kind}.", ""]
     if row.device:
         lines += [f"In place of the board the port leads to: `{row.device}`.", ""]
     if row.faults:
         lines += ["```", *row.faults, "```", ""]
     if row.any and len(row.faults) > 1:
         lines += ["It counts as exercised if any one of these struck.", ""]
+    if row.state:
+        lines += ["It is a state of things: it counts as exercised once a flasher has met with it.", ""]
+    lines += [f"{name.capitalize()}: {text}.\n" for name, text in words.desk(row).items()]
+    if row.modelled:
+        lines += [f"In the model: {row.modelled}", ""]
     lines.append(f"A flasher's duty: {row.duty}")
     if row.evidence:
         lines += ["", "Seen in: " + ", ".join(_thread(text) for text in row.evidence) + "."]

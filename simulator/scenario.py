@@ -153,8 +153,9 @@ class Scenario:
             active = install(bench, plan.faults, rng, prefix=plan.name)
             if described and plan.host is described[-1]:
                 active += install_at_ports(host, rng, bench.report, prefix=plan.name)
-            touched = (lambda: host.looks > 0 or device.adapter.opens > 0) if plan.is_state else None
-            planned.append(PlannedFault(plan.name, active, always, any_one=plan.any_one, touched=touched))
+            # What stands in place of the board is there whether or not somebody looks.
+            met = (lambda: bool(kinds) or host.looks > 0 or device.adapter.opens > 0) if plan.is_state else None
+            planned.append(PlannedFault(plan.name, active, always, any_one=plan.any_one, touched=met))
         return World(device, journal, planned, host)
 
 

@@ -74,8 +74,6 @@ class SerialAdapter:
         """How often the host has opened the port."""
         self.dtr = False
         self.rts = False
-        self.edges = 0
-        """How often the modem lines have changed."""
         self.blocked_ns = 0
         """Until when the driver takes no more from the host, whatever it has room for."""
         self.on_open: list[Signal] = []
@@ -181,7 +179,6 @@ class SerialAdapter:
         if (dtr, rts) == (self.dtr, self.rts):
             return
         self.dtr, self.rts = dtr, rts
-        self.edges += 1
         for changed in self.on_edge:
             changed()
         self._observe("lines", b"dtr=%d rts=%d" % (dtr, rts))
