@@ -73,6 +73,9 @@ class Policy:
     """Answer to each SYNC after something went wrong in a session."""
     ask_tries: int = 3
     """Times that a command is sent which does no harm when it is carried out twice."""
+    retry_shift_s: float = 0.0037
+    """Pause before a command is sent again, times the number of tries, so that talk on the line at regular times does not
+    hit each answer at the same place. Source: catalogue row 60."""
     erase_chip_s: float = 120.0
     """Erase of the whole chip. Source: docs/sources.md, Time-outs."""
     erase_s_per_mb: float = 40.0
@@ -113,6 +116,8 @@ class Policy:
     """Times that one block is sent while the loader says that it arrived damaged."""
     stalls: int = 4
     """Recoveries in a row without one more good sector after which a transfer fails."""
+    stalls_per_step: int = 2
+    """The same, more, for each step by which the link was relieved."""
     recoveries: int = 64
     """Recoveries per region after which a transfer fails, even if each gets a little further."""
     losses: int = 2
@@ -160,7 +165,7 @@ class Policy:
 
     def longest_erase(self, size: int) -> float:
         """Return the longest wait for an erase of `size` bytes by a loader that stays busy."""
-        return self.scaled(self.slowest_erase_s_per_mb, size)
+        return min(self.scaled(self.slowest_erase_s_per_mb, size), max(self.slowest_chip_erase_s, self.erase_wait(size)))
 
     def program_wait(self, size: int) -> float:
         """Return the wait for a data block that ends in `size` bytes of flash."""

@@ -9,6 +9,8 @@ Whether a command may be sent again is not decided here but by whoever knows wha
 
 from __future__ import annotations
 
+import itertools
+
 from flashcore.chips import MAGIC_REGISTER
 from flashcore.errors import ChipResetError, DeadlineExceededError, DeviceError, PortLostError
 from flashcore.host import ReturningPort
@@ -233,17 +235,16 @@ class Session:
             DeadlineExceededError: No answer came to any of the tries.
             ChipResetError: The chip restarted.
         """
-        for left in reversed(range(self.policy.ask_tries)):
+        for number in itertools.count(1):
             try:
                 return self.command(request, wait_s, also=also)
-            except DeadlineExceededError:
-                if not left:
+            except (DeadlineExceededError, DeviceError) as failed:
+                hopeless = isinstance(failed, DeviceError) and not refusals.may_be_damage(failed.status)
+                if number >= self.policy.ask_tries or hopeless:
                     raise
-                self.resync()
-            except DeviceError as refused:
-                if not left or not refusals.may_be_damage(refused.status):
-                    raise
-                self.resync()
+            self.resync()
+            # Not in step with whatever disturbs the line at regular times.
+            self.clock.sleep_until(self.clock.now_ns() + number * ns(self.policy.retry_shift_s))
         raise AssertionError("the last try returns or raises")
 
     def next_frame(self, wait_s: float) -> bytes:

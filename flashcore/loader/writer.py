@@ -107,7 +107,7 @@ class Writer:
     def _write_range(self, region: Region, data: bytes, start: int, end: int, parts: tuple[Part, ...] | None = None) -> None:
         """Write data[start:end] of `region`; `start` is a multiple of 4096, and `parts` the plan if there is one already."""
         session, policy = self._target.session, self._target.policy
-        compress, stalls, recoveries = self._compress, 0, 0
+        compress, stalls, recoveries, allowed = self._compress, 0, 0, policy.stalls
         progress = _Progress(start)
         while start < end:
             try:
@@ -119,12 +119,12 @@ class Writer:
                 recoveries += 1
                 good = self._recover(cause, region, data, start, min(end, progress.reached))
                 stalls = 0 if good > start else stalls + 1
-                if stalls >= policy.stalls or recoveries >= policy.recoveries:
+                if stalls >= allowed or recoveries >= policy.recoveries:
                     raise self._hopeless(cause, region, good) from cause
                 if not isinstance(cause, ChipResetError) and (
                     stalls >= _PACE_AT or session.link.damaged >= policy.damage_limit
                 ):
-                    self._target.relieve()
+                    allowed += self._target.relieve() * policy.stalls_per_step
                 compress = compress and stalls < _PLAIN_AT
                 start = good
                 progress = _Progress(start)
