@@ -69,7 +69,7 @@ class Bond:
         session.clear_recent()
         if cause.code != CHANGED_OVER:
             session.found(
-                "port.came_back", f"the port was lost and came back as {port.name} ({cause.message}): check the cable"
+                "port.came_back", f"the port was lost in the middle of the work and came back as {port.name}: check the cable"
             )
         return expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from simulator.cli.efuse_files import efuse_option, save_efuse_option
 from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
 
 if TYPE_CHECKING:
-    from simulator.links.network import NetworkLink
+    from simulator.board.board import Device
+    from simulator.preload.port_list import ListedPort
     from simulator.scenario import World
 
 
@@ -101,11 +103,11 @@ def command(
     openings = ways(listen, line_mode, links, origins)
     import shlex
     import signal
+    from tempfile import TemporaryDirectory
 
     from simulator.clock import monotonic_ns
+    from simulator.flashers.pty_ports import ptys
     from simulator.links import pump
-    from simulator.links.lines import LineServer
-    from simulator.links.pty import PtyLink
     from simulator.preload import build, environment
     from simulator.scenario import Scenario
 
@@ -116,9 +118,10 @@ def command(
     pump.load_all()
     library = build.library() if lines else None
     with ExitStack() as stack:
-        pumps = []
+        pumps: list[pump.Pump] = []
         sockets: dict[str, str] = {}
-        shown = []
+        shown: list[ListedPort | str] = []
+        usb: dict[str, str] = {}
         for number, (board, link, way) in enumerate(zip(boards, links, openings, strict=True)):
             download = boot == "download" if boot else link == "tcp" or (link == "pty" and not lines)
             world = Scenario(
@@ -131,21 +134,23 @@ def command(
             ).build()
             if save_efuse:
                 stack.callback(_save_efuse, save_efuse, world)
-            spec = world.device.adapter.spec
-            port: PtyLink | NetworkLink
             if way is not None:
                 port = stack.enter_context(closing(way.open(world.device)))
+                paths: Sequence[str] = [port.path]
+                served: Sequence[tuple[Device, pump.Link]] = [(world.device, port)]
             else:
-                answering = LineServer(spec) if library is not None else None
-                port = stack.enter_context(PtyLink(answering))
-                if answering is not None:
-                    sockets[port.path] = answering.path
-                shown.append(environment.listed(port.path, spec))
-            pumps.append(pump.Pump(world.device, port, pace=pump.Pace(pace)))
-            click.echo(f"port: {port.path}" + (f"  ({board})" if total > 1 else ""))
+                folder = Path(stack.enter_context(TemporaryDirectory(prefix="espsim-")))
+                found = stack.enter_context(ptys(world, folder, lines=library is not None))
+                sockets |= found.sockets
+                shown += found.listed
+                usb |= found.usb
+                paths, served = found.names, found.ports
+            pumps += [pump.Pump(device, link, pace=pump.Pace(pace)) for device, link in served]
+            for path in paths:
+                click.echo(f"port: {path}" + (f"  ({board})" if total > 1 else ""))
         variables = {
             **(environment.for_lines(library, sockets) if library is not None else {}),
-            **(environment.for_list(shown) if list_port else {}),
+            **({**environment.for_list(shown), **usb} if list_port else {}),
         }
         if variables:
             click.echo("environment: " + " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))

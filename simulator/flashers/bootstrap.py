@@ -6,7 +6,8 @@ become importable, the clocks and the modem-line requests are replaced, pyserial
 the outcome is written for the parent, and the flasher's own exit status goes through.
 
 JOB is a JSON file: ``folders`` (package name to folder), ``kind`` (script, module or code), ``target``, ``argv``, ``name`` of
-the port, ``request``, ``outcome`` (file to write). Nothing of ours is imported before the import path is in order.
+the port, ``host`` (folder for what the computer knows of its ports), ``request``, ``outcome`` (file to write). Nothing of ours
+is imported before the import path is in order.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pathlib
 import signal
 import sys
 from importlib.machinery import ModuleSpec
@@ -74,6 +76,7 @@ def main() -> int:
     shims = VirtualTime(clock, _too_late)
     shims.install()
     from flashcore.errors import FlashcoreError
+    from simulator.flashers.host_files import HostFiles
     from simulator.flashers.job import Request
     from simulator.flashers.plug import plug_in
 
@@ -87,6 +90,7 @@ def main() -> int:
     _contain(world)
     clock.world = world
     plug_in(job["name"], world.host)
+    HostFiles(world.host, pathlib.Path(job["host"]))
     signal.signal(signal.SIGTERM, _terminated)
     sys.excepthook = _report
     problems: list[str] = []

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from simulator.clock import monotonic_ns
 from simulator.flashers.child import ExitStatus, environment_with, running
 from simulator.flashers.interpreter import locate
 from simulator.flashers.job import Request, conclude
+from simulator.flashers.pty_ports import ptys
 from simulator.flashers.virtual_run import Finished, with_port
 from simulator.links import pump
-from simulator.links.lines import LineServer
 from simulator.links.network import Way
-from simulator.links.pty import PtyLink
 from simulator.preload import build, environment
 from simulator.scenario import World
 
@@ -54,17 +55,14 @@ def run_pty(
     program = locate(words[0])
     pump.load_all()
     world = request.scenario.build()
-    spec = world.device.adapter.spec
-    variables: dict[str, str] = {}
     library = build.library() if extras.lines else None
-    lines = LineServer(spec) if library is not None else None
-    with PtyLink(lines) as link:
-        if library is not None and lines is not None:
-            variables |= environment.for_lines(library, {link.path: lines.path})
+    with TemporaryDirectory(prefix="espsim-") as name, ptys(world, Path(name), lines=library is not None) as found:
+        variables = environment.for_lines(library, found.sockets) if library is not None else {}
         if extras.listed:
-            variables |= environment.for_list([environment.listed(link.path, spec)])
-        command = [program, *with_port(words[1:], link.path)]
-        return _run(command, environment_with(link.path, variables), request, world, link, timeout_s=timeout_s, pace=pace)
+            variables |= {**environment.for_list(found.listed), **found.usb}
+        command = [program, *with_port(words[1:], found.path)]
+        pumps = [pump.Pump(device, link, pace=pace) for device, link in found.ports]
+        return _run(command, environment_with(found.path, variables), request, world, pumps, timeout_s=timeout_s)
 
 
 def run_network(words: Sequence[str], request: Request, way: Way, *, timeout_s: float | None, pace: pump.Pace) -> Finished:
@@ -88,7 +86,8 @@ def run_network(words: Sequence[str], request: Request, way: Way, *, timeout_s: 
     world = request.scenario.build()
     with closing(way.open(world.device)) as link:
         command = [program, *with_port(words[1:], link.path)]
-        return _run(command, environment_with(link.path), request, world, link, timeout_s=timeout_s, pace=pace)
+        pumps = [pump.Pump(world.device, link, pace=pace)]
+        return _run(command, environment_with(link.path), request, world, pumps, timeout_s=timeout_s)
 
 
 def _run(
@@ -96,20 +95,19 @@ def _run(
     variables: Mapping[str, str],
     request: Request,
     world: World,
-    link: pump.Link,
+    pumps: Sequence[pump.Pump],
     *,
     timeout_s: float | None,
-    pace: pump.Pace,
 ) -> Finished:
-    """Run `command` while `world` is served at `link`."""
-    engine = pump.Pump(world.device, link, pace=pace)
+    """Run `command` while `pumps` serve `world`."""
     start = monotonic_ns()
     with running(command, variables) as child:
         until = None if timeout_s is None else start + round(timeout_s * 1e9)
-        in_time = pump.run([engine], stop=child.fileno(), until_ns=until)
+        in_time = pump.run(pumps, stop=child.fileno(), until_ns=until)
     status = child.close()
     wall_s = (monotonic_ns() - start) / 1e9
-    engine.settle()
+    for engine in pumps:
+        engine.settle()
     return Finished(
         status=status if in_time else ExitStatus.TIMEOUT,
         outcome=conclude(request, world),

@@ -14,6 +14,7 @@ from simulator.clock import monotonic_ns
 from simulator.flashers.child import ExitStatus, environment_with, running
 from simulator.flashers.interpreter import CommandError, require_version, resolve
 from simulator.flashers.job import Outcome, Request
+from simulator.preload.port_list import SYSFS
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 """The file with which the flasher's interpreter starts."""
@@ -74,12 +75,15 @@ def run_virtual(words: Sequence[str], request: Request, *, timeout_s: float | No
                     "name": request.scenario.board,
                     "request": request.to_json(),
                     "outcome": str(answer),
+                    "host": folder,
                 }
             ),
             encoding="utf-8",
         )
         start = monotonic_ns()
-        with running([*command.interpreter, str(BOOTSTRAP), str(job)], environment_with(url)) as child:
+        with running(
+            [*command.interpreter, str(BOOTSTRAP), str(job)], environment_with(url, {SYSFS: str(Path(folder, "sys"))})
+        ) as child:
             in_time = child.wait(timeout_s)
         status = child.close()
         wall_s = (monotonic_ns() - start) / 1e9

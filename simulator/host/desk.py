@@ -48,6 +48,7 @@ def host_for(setup: HostSetup, device: AdapterDevice, rng: Rng, sink: EventSink)
     """
     os = Os(setup.os)
     host = VirtualHost(device, os=os, running=setup.running, group=setup.group)
+    host.described = True
     names = _Names(os, {})
     placed = False
     for number, item in enumerate(setup.devices, 1):

@@ -47,7 +47,11 @@ class VirtualHost:
         """How often somebody looked at the ports or opened one."""
         self.on_look: list[Callable[[], None]] = []
         """Called each time that somebody does."""
+        self.on_change: list[Callable[[], None]] = []
+        """Called each time that a device or a port has come or gone."""
         self.clock = VirtualClock(lambda to_ns: device.advance(to_ns), lambda: device.kernel.now)
+        self.described = False
+        """Whether a preset described it; else it is one device on one port."""
         self.named = ""
         """The first name of the device's first port: what a user writes down."""
         self._device = device
@@ -96,6 +100,10 @@ class VirtualHost:
     def look(self) -> list[tuple[Unit, PortNode]]:
         """Return the ports that there are now with their devices, in the system's order."""
         self._look_at()
+        return self.shown()
+
+    def shown(self) -> list[tuple[Unit, PortNode]]:
+        """Return the same to somebody who is no program on this computer."""
         found = [(unit, node) for unit in self.units if unit.present for node in unit.nodes if node.listed]
         return sorted(found, key=lambda pair: pair[1].name)
 
@@ -216,6 +224,7 @@ class VirtualHost:
         unit.device.adapter.unplug()
         if not powered and isinstance(unit.device, Board):
             unit.device.power_off()
+        self._changed()
         if back_ns is not None:
             self._device.kernel.after(back_ns, lambda: self.bring(unit, names=names, identity=identity))
 
@@ -242,6 +251,7 @@ class VirtualHost:
             unit.device.power_on()
         for call in unit.on_arrival:
             call()
+        self._changed()
 
     def hide(self, node: PortNode) -> None:
         """Take a port from the system while its device stays; who has it open loses it."""
@@ -250,6 +260,11 @@ class VirtualHost:
         for port in node.opened:
             port.lose()
         node.unit.device.adapter.unplug()
+        self._changed()
+
+    def _changed(self) -> None:
+        for call in self.on_change:
+            call()
 
     def _look_at(self) -> None:
         self.looks += 1

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     Comports = Callable[..., Sequence[ListPortInfo]]
 
 VARIABLE = "ESPSIM_PORTS"
-"""Environment variable with the ports, as JSON."""
+"""Environment variable with the ports as a list in JSON, in which a text names a file with more of the same."""
+
+SYSFS = "SYSFS_PATH"
+"""Environment variable that names another place for ``/sys``, where flashcore finds the USB devices."""
 
 _ORIGIN = "serial.tools.list_ports_posix"
 
@@ -49,17 +52,28 @@ class ListedPort:
     location: str = ""
 
 
-def to_json(ports: Sequence[ListedPort]) -> str:
-    """Return `ports` as a value for `VARIABLE`."""
-    return json.dumps([asdict(port) for port in ports])
+def to_json(ports: Sequence[ListedPort | str]) -> str:
+    """Return `ports`, and the names of files with more, as a value for `VARIABLE`."""
+    return json.dumps([port if isinstance(port, str) else asdict(port) for port in ports])
 
 
 def show_what_the_environment_says() -> None:
     """List the ports that `VARIABLE` holds; do nothing where it is not set."""
     text = os.environ.get(VARIABLE)
     if text:
-        ports = [ListedPort(**port) for port in json.loads(text)]
-        show_only(lambda: ports)
+        show_only(lambda: _said(text))
+
+
+def _said(text: str) -> list[ListedPort]:
+    """Return the ports in `text`, those of each file that it names as they are now."""
+    found: list[ListedPort] = []
+    for entry in json.loads(text):
+        if isinstance(entry, str):
+            with open(entry, encoding="utf-8") as file:
+                found += _said(file.read())
+        else:
+            found.append(ListedPort(**entry))
+    return found
 
 
 def show_only(ports: Callable[[], Sequence[ListedPort]]) -> Callable[[], None]:
