@@ -102,10 +102,14 @@ class AdapterDevice:
         self.kernel = kernel
         self.rng = rng
         self._sink = sink
+        self.announce: Callable[[], None] | None = None
+        """Called before each event, for whoever must know which of several devices it comes from."""
         self.adapter = SerialAdapter(spec, kernel, rng, self.observe)
 
     def observe(self, kind: str, content: bytes) -> None:
         """Record an event at the present time."""
+        if self.announce is not None:
+            self.announce()
         if self._sink is not None:
             self._sink(self.kernel.now, kind, content)
 

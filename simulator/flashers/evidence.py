@@ -142,7 +142,7 @@ class Watch:
             passed_to_host=tuple(to_host.passed) if not world.planned else (),
             line_edges=self._edges.count,
             flash_ops=self._operations,
-            ladder=tuple(excerpt(ladder(recorder.events, recorder.crossings))) if recorder is not None else (),
+            ladder=tuple(excerpt(ladder(recorder.events, recorder.crossings, recorder.lines))) if recorder is not None else (),
         )
 
     def _app_starts(self, within_s: float) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
-from simulator.board.board import Device
+from simulator.board.board import AdapterDevice, Device
 from simulator.record.events import Event, Journal
 from simulator.wire import Chunk, rates_agree
 
@@ -57,6 +57,8 @@ class Recorder:
     def __init__(self, device: Device, journal: Journal) -> None:
         self.crossings: list[Crossing] = []
         """What crossed so far, in order."""
+        self.lines: dict[int, str] = {}
+        """Of events that are not of the line that the run is about: the name of their port, by their positions."""
         self._journal = journal
         self._end: int | None = None
         self.watch(device)
@@ -76,11 +78,17 @@ class Recorder:
             end = _Ends(self, device, way, line)
             first.insert(0, end.entry)
             last.append(end.exit)
+        if line and isinstance(device, AdapterDevice):
+            device.announce = lambda: self._belongs(line)
 
     @property
     def events(self) -> Sequence[Event]:
         """The journal's events up to the moment at which the recorder was stopped."""
         return self._journal.events[: self._end]
+
+    def _belongs(self, line: str) -> None:
+        if self.position is not None:
+            self.lines[self.position] = line
 
     @property
     def position(self) -> int | None:
@@ -105,7 +113,10 @@ class _Ends:
         self._set_out_ns = 0
 
     def entry(self, chunk: Chunk) -> Sequence[Chunk]:
-        """Note what sets out."""
+        """Note what sets out; what a chip says to a closed port goes nowhere."""
+        if self._way is Way.TO_HOST and not self._adapter.is_open:
+            self._latest = None
+            return (chunk,)
         self._begin(chunk)
         heard_at = self._adapter.baudrate
         if self._latest is not None and self._way is Way.TO_HOST and not rates_agree(chunk.baud, heard_at):
@@ -114,7 +125,7 @@ class _Ends:
 
     def exit(self, chunk: Chunk) -> Sequence[Chunk]:
         """Note what arrives."""
-        if chunk.data:
+        if chunk.data and (self._way is Way.TO_CHIP or self._adapter.is_open):
             # Whatever comes out at another moment than bytes went in is a fault's own.
             if self._latest is None or self._set_out_ns != self._kernel.now:
                 self._begin(None)

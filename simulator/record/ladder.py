@@ -7,6 +7,7 @@ is delivered, late, damaged, doubled or lost, and nothing of that is guessed fro
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum, unique
@@ -82,7 +83,7 @@ class Step:
     @property
     def strikes(self) -> bool:
         """Whether a fault shows here."""
-        return self.kind is Kind.FAULT or self.fate is not Fate.DELIVERED
+        return self.kind is Kind.FAULT or bool(self.fault) or self.fate not in (Fate.DELIVERED, Fate.MISHEARD)
 
     def to_fields(self) -> dict[str, object]:
         """Return the step as JSON has it, without what is as usual."""
@@ -102,50 +103,71 @@ class Step:
             raise ValueError(f"these are not the fields of a step: {error}") from error
 
 
-def ladder(events: Sequence[Event], crossings: Sequence[Crossing]) -> list[Step]:
+def ladder(events: Sequence[Event], crossings: Sequence[Crossing], lines: Mapping[int, str] | None = None) -> list[Step]:
     """Return the whole ladder of a run.
 
     Args:
         events: The journal's events.
         crossings: What crossed, from a recorder or of a transcript.
+        lines: Of events that are not of the line that the run is about: the name of their port, by their positions.
     """
-    found = [(position, _of_event(event, _KINDS[event.kind])) for position, event in enumerate(events) if event.kind in _KINDS]
+    lines = lines or {}
+    # A board at a port that nobody opened has its own life, which is no part of the story.
+    opened = {line for position, line in lines.items() if events[position].kind == "open"}
+    told = [
+        position for position, event in enumerate(events) if event.kind in _KINDS and lines.get(position, "") in {"", *opened}
+    ]
+    found = [
+        (rank, _of_event(events[position], _KINDS[events[position].kind], lines.get(position, "")))
+        for rank, position in enumerate(told)
+    ]
     readers: dict[str, Reader] = {}
-    resets = [position for position, event in enumerate(events) if event.kind == "chip" and event.content.startswith(b"reset")]
     for transit in sorted(transits(crossings), key=lambda item: (item.position, item.at_ns)):
-        while resets and resets[0] < transit.position:
-            del resets[0]
-            for reader in readers.values():
-                reader.reset()
-        found.append((transit.position, _of_transit(transit, readers.setdefault(transit.line, Reader()))))
-    # A journal's position is that of the next event, so at equal positions the bytes came first.
+        reader = readers.setdefault(transit.line, Reader())
+        found.append((bisect_left(told, transit.position), _of_transit(transit, reader)))
+    # A transit has the rank of the event that follows it.
     found.sort(key=lambda entry: (entry[0], entry[1].kind not in _WAYS))
     return list(_merged(_blamed(found)))
 
 
 def _blamed(found: Iterable[tuple[int, Step]]) -> Iterator[Step]:
-    """Yield the steps in `found`, which come with their positions; a fault that struck a frame is told by the frame's step."""
+    """Yield the steps in `found`, which come with their ranks; a fault that struck a frame is told by the frame's step."""
     struck: list[Step] = []
     expected = -1
-    for position, step in found:
-        if step.kind is Kind.FAULT and struck and position == expected:
-            name = step.title.partition(" struck ")[0]
-            struck = [item if item.fate is Fate.DELIVERED else replace(item, fault=item.fault or name) for item in struck]
+    for rank, step in found:
+        if step.kind is Kind.FAULT and struck and rank == expected:
+            struck, is_told = _with_fault(struck, step)
             expected += 1
-            if any(item.fault for item in struck):
+            if is_told:
                 continue
-        if step.kind in _WAYS and position == expected:
+        if step.kind in _WAYS and rank == expected:
             struck.append(step)
             continue
         yield from struck
-        struck, expected = ([step], position) if step.kind in _WAYS else ([], -1)
+        struck, expected = ([step], rank) if step.kind in _WAYS else ([], -1)
         if step.kind not in _WAYS:
             yield step
     yield from struck
 
 
-def _of_event(event: Event, kind: Kind) -> Step:
+def _with_fault(struck: Sequence[Step], fault: Step) -> tuple[list[Step], bool]:
+    """Return the steps with the fault's name where it shows, and whether it shows anywhere."""
+    says = fault.detail.startswith("said ")
+    way = Kind.TO_HOST if fault.title.startswith(("d2h", "chip_to_bridge", "bridge_to_host")) else Kind.TO_CHIP
+    result = []
+    for step in struck:
+        if says and step.kind is way and step.fate is Fate.DELIVERED:
+            result.append(replace(step, fate=Fate.INVENTED, fault=fault.title))
+        elif step.fate in (Fate.DELIVERED, Fate.MISHEARD):
+            result.append(step)
+        else:
+            result.append(replace(step, fault=step.fault or fault.title))
+    return result, any(step.fault for step in result)
+
+
+def _of_event(event: Event, kind: Kind, line: str) -> Step:
     text = event.content.decode("utf-8", "replace")
+    detail = ""
     match kind:
         case Kind.LINES:
             title = ", ".join(_level(word) for word in text.split())
@@ -153,9 +175,13 @@ def _of_event(event: Event, kind: Kind) -> Step:
             title = f"{text} baud"
         case Kind.PORT:
             title = _PORT_WORDS.get(event.kind) or f"USB device {text}"
+        case Kind.FAULT:
+            title, _, detail = text.partition(" ")
+            detail = detail.removeprefix("struck ")
         case _:
             title = text
-    return Step(at_ns=event.at_ns, end_ns=event.at_ns, kind=kind, title=title)
+    title = f"{line}: {title}" if line else title
+    return Step(at_ns=event.at_ns, end_ns=event.at_ns, kind=kind, title=title, detail=detail)
 
 
 def _level(word: str) -> str:
@@ -172,8 +198,8 @@ def _of_transit(transit: Transit, reader: Reader) -> Step:
     match transit.fate:
         case Fate.LATE:
             details.append(f"{transit.delay_ns / NS_PER_S:.1f} s late")
-        case Fate.DAMAGED if transit.misheard:
-            details.append(f"heard at {transit.misheard} baud, which is not the chip's rate")
+        case Fate.MISHEARD:
+            details.append(f"the host listens at {transit.misheard} baud")
         case Fate.DAMAGED:
             details.append("arrives as " + ", ".join(_damaged(data, transit.data) for data in transit.arrived))
         case _:
@@ -204,7 +230,7 @@ def _merged(steps: Iterable[Step]) -> Iterator[Step]:
     """Yield `steps` with equal ones in a row as one."""
     last: Step | None = None
     for step in steps:
-        if last is not None and replace(step, at_ns=last.at_ns, end_ns=last.end_ns, count=last.count) == last:
+        if last is not None and _alike(last, step):
             last = replace(last, end_ns=max(last.end_ns, step.end_ns), count=last.count + 1)
             continue
         if last is not None:
@@ -212,3 +238,9 @@ def _merged(steps: Iterable[Step]) -> Iterator[Step]:
         last = step
     if last is not None:
         yield last
+
+
+def _alike(one: Step, other: Step) -> bool:
+    # What a fault struck differs from time to time; the first is told.
+    detail = one.detail if other.kind is Kind.FAULT else other.detail
+    return replace(other, at_ns=one.at_ns, end_ns=one.end_ns, count=one.count, detail=detail) == one

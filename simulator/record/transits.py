@@ -22,6 +22,9 @@ LATE_NS = NS_PER_S // 4
 PAUSE_NS = NS_PER_S // 20
 """How long text may pause, in nanoseconds, and still be one text."""
 
+TEXT_NS = NS_PER_S // 5
+"""How long a text may go on, in nanoseconds, before the rest counts as another; so endless talk shows as such."""
+
 
 @unique
 class Fate(StrEnum):
@@ -32,6 +35,8 @@ class Fate(StrEnum):
     DOUBLED = "doubled"
     DAMAGED = "damaged"
     LOST = "lost"
+    MISHEARD = "misheard"
+    """The host listened at another rate than the chip's."""
     INVENTED = "invented"
     """Nobody sent it."""
 
@@ -103,7 +108,8 @@ def _cut(chunks: Iterable[tuple[int, Chunk]]) -> list[_Item]:
     first, at_ns, end_ns = 0, 0, 0
     for index, chunk in chunks:
         # A packet begins with 0 or 1; it may pause, and goes on afterwards.
-        if chunk.start_ns - end_ns > PAUSE_NS and decoder.pending[:1] not in (b"", b"\0", b"\1"):
+        is_text = decoder.pending[:1] not in (b"", b"\0", b"\1")
+        if is_text and (chunk.start_ns - end_ns > PAUSE_NS or chunk.start_ns - at_ns > TEXT_NS):
             items.append(_Item(first, index - 1, at_ns, end_ns, decoder.pending, is_frame=False))
             decoder.reset()
         if not decoder.pending:
@@ -113,7 +119,8 @@ def _cut(chunks: Iterable[tuple[int, Chunk]]) -> list[_Item]:
             is_frame = isinstance(piece, Frame)
             data = piece.packet if isinstance(piece, Frame) else piece.data
             last = items[-1] if items else None
-            if last is not None and not (is_frame or last.is_frame) and at_ns - last.end_ns <= PAUSE_NS:
+            goes_on = last is not None and at_ns - last.end_ns <= PAUSE_NS and end_ns - last.at_ns <= TEXT_NS
+            if last is not None and goes_on and not (is_frame or last.is_frame):
                 last.last, last.end_ns, last.data = index, end_ns, last.data + data
             else:
                 items.append(_Item(first, index, at_ns, end_ns, data, is_frame))
@@ -172,7 +179,7 @@ def _transit(own: Sequence[Crossing], way: Way, before: _Item | None, after: Seq
     elif not after:
         fate = Fate.LOST
     elif not same:
-        fate = Fate.DAMAGED
+        fate = Fate.MISHEARD if own[item.first].misheard else Fate.DAMAGED
     elif len(after) > 1:
         fate = Fate.DOUBLED
     else:

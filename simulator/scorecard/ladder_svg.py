@@ -33,6 +33,7 @@ _WORDS = {
     Fate.DOUBLED: "arrives twice",
     Fate.DAMAGED: "damaged",
     Fate.LOST: "lost",
+    Fate.MISHEARD: "misheard",
     Fate.INVENTED: "sent by the fault",
 }
 _HEAD = {Kind.TO_CHIP: "M{0} 0l-9-4v8z", Kind.TO_HOST: "M{0} 0l9-4v8z"}
@@ -40,18 +41,19 @@ _HEAD = {Kind.TO_CHIP: "M{0} 0l-9-4v8z", Kind.TO_HOST: "M{0} 0l9-4v8z"}
 
 def _shapes() -> Iterator[str]:
     for way, start, end, sign in ((Kind.TO_CHIP, HOST, CHIP, 1), (Kind.TO_HOST, CHIP, HOST, -1)):
-        head = _HEAD[way].format(end)
-        lost = start + sign * 360
+        head = f'<path class="s" d="{_HEAD[way].format(end)}"/>'
+        second = f'<path class="s" d="{_HEAD[way].format(end - sign * 8)}"/>'
+        tooth = f"{sign * 8} 12 {sign * 8}-12"
+        zigzag = f'd="M{start} 0H{MIDDLE - sign * 24}l{sign * 8}-6 {tooth} {tooth} {sign * 8} 6H{end}"'
+        born = start + sign * 260
         bodies = {
-            Fate.DELIVERED: f'<path d="M{start} 0H{end}"/><path class="s" d="{head}"/>',
-            Fate.LATE: f'<path class="d" d="M{start} 0H{end}"/><path class="s" d="{head}"/>',
-            Fate.DOUBLED: f'<path d="M{start}-2H{end}M{start} 2H{end}"/><path class="s" d="{head}'
-            f'{_HEAD[way].format(end - sign * 8)}"/>',
-            Fate.DAMAGED: f'<path d="M{start} 0H{MIDDLE - sign * 24}l{sign * 8}-6 {sign * 8} 12 {sign * 8}-12 {sign * 8} 12 '
-            f'{sign * 8}-12 {sign * 8} 6H{end}"/><path class="s" d="{head}"/>',
-            Fate.LOST: f'<path d="M{start} 0H{lost}m-6-6l12 12m0-12l-12 12"/>',
-            Fate.INVENTED: f'<path d="M{start + sign * 260} 0H{end}m{-sign * (abs(end - start) - 260)}-5v10"/>'
-            f'<path class="s" d="{head}"/>',
+            Fate.DELIVERED: f'<path d="M{start} 0H{end}"/>{head}',
+            Fate.LATE: f'<path class="d" d="M{start} 0H{end}"/>{head}',
+            Fate.DOUBLED: f'<path d="M{start}-2H{end}M{start} 2H{end}"/>{head}{second}',
+            Fate.DAMAGED: f"<path {zigzag}/>{head}",
+            Fate.MISHEARD: f'<path class="d" {zigzag}/>{head}',
+            Fate.LOST: f'<path d="M{start} 0H{start + sign * 360}m-6-6l12 12m0-12l-12 12"/>',
+            Fate.INVENTED: f'<path d="M{born}-5v10M{born} 0H{end}"/>{head}',
         }
         yield from (f'<g id="{way}-{fate}">{body}</g>' for fate, body in bodies.items())
 
@@ -113,8 +115,8 @@ def _row(step: Step, y: int) -> tuple[str, int]:
         case Kind.SKIPPED:
             return _text(LEFT, y + 17, f"\u22ee {plural(step.count, 'step')}: {step.title}", "q"), 26
         case Kind.FAULT:
-            name, _, rest = step.title.partition(" struck ")
-            return _text(LEFT, y + 14, f"\u21af {name}{': ' + rest if rest else ''}", "f"), 22
+            detail = f": {step.detail}" if step.detail else ""
+            return _text(LEFT, y + 14, f"\u21af {_counted(step)}{detail}", "f"), 22
         case Kind.CHIP | Kind.GAP:
             word = "the model does not know: " if step.kind is Kind.GAP else ""
             return f'<circle class="p" cx="{CHIP}" cy="{y + 9}" r="3.5"/>' + _text(
@@ -134,8 +136,9 @@ def _frame(step: Step, y: int) -> tuple[str, int]:
     if detail:
         parts += " " + escape(one_line(detail, max(20, room)))
     if fate:
-        parts += f' <tspan class="f">\u00b7 {fate}</tspan>'
-    kind = " f" if fate or step.refused else ""
+        style = ' class="f"' if step.strikes else ""
+        parts += f" <tspan{style}>\u00b7 {fate}</tspan>"
+    kind = " f" if step.strikes or step.refused else ""
     full = f"<title>{escape(one_line(whole, 1000))}</title>" if len(whole) > LABEL else ""
     drawn = f'<text x="{LEFT}" y="{y + 13}">{full}{parts}</text>'
     drawn += f'<use class="a{kind}" href="#{step.kind}-{step.fate}" y="{y + 21}"/>'

@@ -126,9 +126,7 @@ def test_a_refusal_is_read_as_the_loader_that_speaks_means_it() -> None:
     assert reader.answer(rom).detail == "refused: checksum of the block wrong (01 07)"
     assert reader.answer(b"OHAI").title == "OHAI"
     assert reader.answer(stub).detail == "refused: checksum of the block wrong (c1 00)"
-    reader.reset()
     assert reader.answer(rom).detail == "refused: checksum of the block wrong (01 07)"
-    assert not reader.answer(stub).refused
 
 
 def test_text_is_quoted_and_noise_is_not() -> None:
@@ -226,6 +224,34 @@ def test_two_lines_are_told_apart_and_each_has_its_own_loader() -> None:
     assert steps[3].detail == "refused: checksum of the block wrong (01 07)"
 
 
+def test_what_a_chip_says_to_a_closed_port_is_no_step() -> None:
+    world = Scenario(keep_events=True).build()
+    recorder = Recorder(world.device, world.journal)
+    world.device.advance(2_000_000_000)
+    assert {step.kind for step in ladder(recorder.events, recorder.crossings)} == {Kind.CHIP}
+
+
+def test_talk_that_a_fault_makes_is_told_with_its_name() -> None:
+    fault = "chip_to_bridge:always:chatter(source=nmea,period=0.01)"
+    talk = [step for step in recorded(fault)[0] if step.fault]
+    assert {(step.fault, step.fate, step.kind) for step in talk} == {(fault, Fate.INVENTED, Kind.TO_HOST)}
+    assert all(step.end_ns - step.at_ns < 600_000_000 for step in talk if step.count == 1)
+
+
+def test_a_board_at_another_port_is_told_only_if_somebody_opens_it() -> None:
+    events = [Event(0, "chip", b"reset A"), Event(0, "chip", b"reset B"), Event(5, "open", b""), Event(6, "chip", b"reset B")]
+    titles = [step.title for step in ladder(events[:2], [], {1: "/dev/ttyUSB1"})]
+    assert titles == ["reset A"]
+    titles = [step.title for step in ladder(events, [], {1: "/dev/ttyUSB1", 2: "/dev/ttyUSB1", 3: "/dev/ttyUSB1"})]
+    assert titles == ["reset A", "/dev/ttyUSB1: reset B", "/dev/ttyUSB1: port opened", "/dev/ttyUSB1: reset B"]
+
+
+def test_a_fault_that_strikes_in_a_row_is_one_step() -> None:
+    events = [Event(number, "fault", b"flash:always:slow_erase struck block_erase 0x%x" % number) for number in range(5)]
+    (step,) = ladder(events, [])
+    assert (step.title, step.detail, step.count) == ("flash:always:slow_erase", "block_erase 0x0", 5)
+
+
 def test_an_answer_at_another_rate_is_said_to_be_misheard() -> None:
     world = Scenario(keep_events=True).build()
     recorder = Recorder(world.device, world.journal)
@@ -233,5 +259,6 @@ def test_an_answer_at_another_rate_is_said_to_be_misheard() -> None:
     port.read(100, port.clock.now_ns() + 50_000_000)
     recorder.stop()
     (step,) = [step for step in ladder(recorder.events, recorder.crossings) if step.kind is Kind.TO_HOST]
-    assert (step.title, step.fate) == ("boot log", Fate.DAMAGED)
-    assert "heard at 9600 baud" in step.detail
+    assert (step.title, step.fate) == ("boot log", Fate.MISHEARD)
+    assert "the host listens at 9600 baud" in step.detail
+    assert not step.strikes
