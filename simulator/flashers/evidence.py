@@ -222,10 +222,10 @@ def _preload(world: World, job: Job) -> None:
 def _held(world: World, lines: tuple[bool, bool]) -> tuple[str, ...]:
     """Return what modem lines as the host wants them hold that released ones don't, in words.
 
-    Faults of the lines, and a board without power, are not the flasher's doing.
+    Faults of the lines, an adapter that was unplugged, and a board without power are not the flasher's doing.
     """
     board = world.board
-    if board is None or not board.powered:
+    if board is None or not board.powered or lines != (board.adapter.dtr, board.adapter.rts):
         return ()
     truth = TRUTH[board.preset.wiring]
     pulls, released = truth[lines], truth[False, False]
