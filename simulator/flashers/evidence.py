@@ -222,13 +222,14 @@ def _preload(world: World, job: Job) -> None:
 def _held(world: World, lines: tuple[bool, bool]) -> tuple[str, ...]:
     """Return what modem lines as the host wants them hold that released ones don't, in words.
 
-    Faults of the lines, an adapter that was unplugged, and a board without power are not the flasher's doing.
+    Faults of the lines, an adapter that was unplugged, and a board without power are not the flasher's doing. An adapter that
+    moves RTS by itself must be left with DTR asserted, or the chip is reset by all that it says.
     """
     board = world.board
     if board is None or not board.powered or lines != (board.adapter.dtr, board.adapter.rts):
         return ()
     truth = TRUTH[board.preset.wiring]
-    pulls, released = truth[lines], truth[False, False]
+    pulls, released = truth[lines], truth[board.preset.bridge.flow_control, False]
     texts = ("the chip is held in reset" * (pulls.en and not released.en), "IO0 is held low" * (pulls.io0 and not released.io0))
     return tuple(text for text in texts if text)
 
