@@ -9,9 +9,11 @@ import pytest
 from flashcore.errors import DeadlineExceededError, WrongOffsetError
 from flashcore.image import Region
 from flashcore.loader import After, Flasher, Options
+from simulator.board.board import HostLines
 from simulator.campaign import Judgement, Verdict, judge
 from simulator.campaign.case import CLEAN, Case
 from simulator.flashers.adapter import Result
+from simulator.flashers.evidence import _held
 from simulator.flashers.flashcore import FlashcoreAdapter
 from simulator.flashers.images import Image
 from simulator.flashers.in_process import Session, run_session
@@ -151,6 +153,14 @@ def honest_on(port: VirtualPort, job: Job) -> None:
 def test_a_board_that_is_kept_from_others_is_as_good_as_bricked(session: Session, says: str) -> None:
     _, judgement = judged(Job(images=BYTES), session)
     assert (judgement.verdict, says in judgement.reason) == (Verdict.BRICKED, True), judgement
+
+
+@pytest.mark.parametrize(("board", "held"), [("esp32-devkitc", ("IO0 is held low",)), ("esp32-cp2102c", ())])
+def test_dtr_stays_asserted_where_the_adapter_moves_rts_by_itself(board: str, held: tuple[str, ...]) -> None:
+    world = Scenario(board=board).build()
+    world.device.submit(HostLines(True, False))
+    world.device.advance(100_000_000)
+    assert _held(world, (True, False)) == held
 
 
 # --- refusals ------------------------------------------------------------------------------------------------------------
