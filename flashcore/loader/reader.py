@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from flashcore.errors import ChipResetError, FlashcoreError, TransferError
+from flashcore.errors import ChipResetError, FlashcoreError, PortLostError, TransferError
 from flashcore.loader.policy import ROM_BAUDRATE
 from flashcore.loader.progress import BlockDone, Recovery, RegionDone, RegionStarted
 from flashcore.loader.stub import StubLoader
@@ -48,10 +48,7 @@ def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
                     resumes_at=offset + done,
                 )
             )
-            if isinstance(target.loader, StubLoader) and not isinstance(failure, ChipResetError):
-                session.drain()
-                target.loader.stop_reading(length)
-            target.recover(failure)
+            target.recover(_leave_read(target, failure, length))
             if failures >= _RELIEVE_AT and session.port.baudrate > ROM_BAUDRATE:
                 target.relieve()
             continue
@@ -61,6 +58,17 @@ def read(target: Target, offset: int, size: int) -> Iterator[bytes]:
         yield data
     elapsed = (session.clock.now_ns() - started) / NS_PER_S
     session.emit(RegionDone(action="read", offset=offset, size=size, seconds=elapsed))
+
+
+def _leave_read(target: Target, failure: FlashcoreError, size: int) -> FlashcoreError:
+    """Make a stub that may wait for acknowledgements give up; return what there is to recover from then."""
+    if isinstance(target.loader, StubLoader) and not isinstance(failure, ChipResetError | PortLostError):
+        try:
+            target.session.drain()
+            target.loader.stop_reading(size)
+        except PortLostError as lost:
+            return lost
+    return failure
 
 
 def piece(target: Target, offset: int, size: int) -> bytes | None:

@@ -82,6 +82,8 @@ class SerialAdapter:
         """Called when the host closes the port, before what is on its way is dropped."""
         self.on_configure: list[Signal] = []
         """Called when the host sets the port's rate, be it to what it is."""
+        self.on_unplug: list[Signal] = []
+        """Called when the adapter is pulled; nobody but itself releases its lines then."""
         self.on_edge: list[Signal] = []
         """Called when the modem lines have changed."""
         self._plugged = 0
@@ -128,6 +130,8 @@ class SerialAdapter:
         self._drop_outgoing()
         self._incoming.clear()
         self._plugged += 1
+        for pulled in self.on_unplug:
+            pulled()
         self._control_free_ns = self._kernel.now
         self._observe("unplug", b"")
         self._lines_reach(False, False)

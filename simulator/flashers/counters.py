@@ -58,6 +58,10 @@ class EdgeCounter:
         self.lines = lines
         return (change,)
 
+    def released(self) -> None:
+        """The adapter was pulled: what the host wanted of its lines is over."""
+        self.lines = (False, False)
+
     def stop(self) -> None:
         """Count no more."""
         self._stopped = True

@@ -80,6 +80,7 @@ class Watch:
         device.adapter.taps.host_to_bridge.insert(0, self._frames[0])
         device.adapter.taps.bridge_to_host.insert(0, self._frames[1])
         device.adapter.taps.lines.insert(0, self._edges)
+        device.adapter.on_unplug.append(self._edges.released)
         self._recorder = _recorder(self.world) if task.scenario.keep_events else None
         self._limit_ns = ns(task.limit_s)
         self._guard()
