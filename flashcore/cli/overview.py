@@ -20,7 +20,7 @@ OPTIONS = {
     "--wait-port SEC": "How long to wait for a board where none is there (default 15 s).",
     "-b, --baud RATE": "Baud rate for the work after connecting (default 115200).",
     "--chip NAME": "Refuse every other chip.",
-    "--before HOW": "default-reset, no-reset, or a sequence such as D0|R1|W0.1|D1|R0|W0.05|D0.",
+    "--before HOW": "default-reset, manual, no-reset, or a sequence such as D0|R1|W0.1|D1|R0|W0.05|D0.",
     "--after HOW": "hard-reset (default) or no-reset.",
     "--no-stub": "Work with the chip's ROM loader alone.",
     "--no-boot-check": "Do not listen to what the chip says after the final restart.",

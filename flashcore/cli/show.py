@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from flashcore.errors import FlashcoreError
+from flashcore.loader.connect import BY_HAND
 from flashcore.loader.progress import (
     BaudrateChanged,
     BlockDone,
@@ -117,9 +118,9 @@ class TextView:
     def event(self, event: Event) -> None:
         """Show the event in the way that suits it."""
         match event:
-            case Connecting(port=port):
+            case Connecting(port=port, strategy=strategy):
                 if not self._connecting:
-                    self._line(f"Connecting to {port} ...")
+                    self._line(f"Connecting to {port} ..." + (f" {BY_HAND}" if strategy == BY_HAND else ""))
                 self._connecting = True
             case Connected(loader=loader, strategy=strategy, resets=resets, syncs=syncs):
                 self._connecting = False

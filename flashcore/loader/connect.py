@@ -35,6 +35,12 @@ class Before(Enum):
     """Try the port's reset sequences in turn."""
     NO_RESET = "no-reset"
     """Leave the lines alone: the chip is in download mode or runs a stub."""
+    MANUAL = "manual"
+    """Leave the lines alone, and wait until somebody has brought the chip into download mode by its buttons."""
+
+
+BY_HAND = "hold BOOT, tap RESET, release BOOT"
+"""What somebody has to do then."""
 
 
 @unique
@@ -63,7 +69,8 @@ def parse_before(text: str) -> BeforeReset:
         if text[:1].upper() in ("D", "R", "U", "W") and any(digit in text for digit in "01"):
             return reset.parse_custom(text)
     raise UsageError(
-        f"unknown reset {text!r}", hint="choose default-reset, no-reset, or a sequence such as D0|R1|W0.1|D1|R0|W0.05|D0"
+        f"unknown reset {text!r}",
+        hint="choose default-reset, manual, no-reset, or a sequence such as D0|R1|W0.1|D1|R0|W0.05|D0",
     )
 
 
@@ -148,13 +155,15 @@ class _Search:
 
     def run(self) -> Connection:
         session, clock = self.session, self.session.clock
-        deadline = clock.now_ns() + ns(session.policy.connect_limit_s)
+        by_hand = self.before is Before.MANUAL
+        limit_s = session.policy.manual_limit_s if by_hand else session.policy.connect_limit_s
+        deadline = clock.now_ns() + ns(limit_s)
         session.clear_recent()
         rounds = _rounds(session, self.before, self.first)
         if self.greet:
             rounds = itertools.chain([(None, session.policy.resync_s)], rounds)
         for strategy, waits in rounds:
-            name = strategy.name if strategy else "no reset"
+            name = strategy.name if strategy else BY_HAND if by_hand else "no reset"
             session.emit(Connecting(port=session.port.name, strategy=name))
             self._since = session.received
             self._sent_ns.clear()
@@ -261,7 +270,7 @@ def _rounds(
         case Before.DEFAULT_RESET:
             usual = reset.strategies(session.port.line_support)
             sequences = (*(one for one in usual if one == first), *(one for one in usual if one != first)) or (None,)
-        case Before.NO_RESET:
+        case Before.NO_RESET | Before.MANUAL:
             sequences = (None,)
     rounds = policy.sync_rounds
     for waits in itertools.chain(rounds, itertools.repeat(rounds[-1])):

@@ -24,7 +24,7 @@ from flashcore.loader.policy import DEFAULT_POLICY
 from flashcore.loader.session import SYNC_WIRE
 from flashcore.protocol import boot_log
 
-HOLD_BOOT = "hold the BOOT button (IO0 to ground), tap RESET, release BOOT, and try again with --before no-reset"
+HOLD_BOOT = "try again with --before manual, and hold the BOOT button (IO0 to ground), tap RESET and release BOOT meanwhile"
 """What helps on every board when the automatic reset does not."""
 
 _NMEA = re.compile(rb"\$(?:G[PNLABQ]|BD|QZ|P[A-Z]{3})[A-Z0-9]{0,5},[\x20-\x7e]{0,90}")

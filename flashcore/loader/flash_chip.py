@@ -128,6 +128,28 @@ def find(loader: Loader) -> tuple[int, int]:
     raise _unknown(loader, ids)
 
 
+def believe(loader: Loader, told: int) -> int:
+    """Return the JEDEC id of a flash chip whose size the user knows, refusing a size beyond what the id says.
+
+    Addresses beyond the end of a flash chip begin anew at 0, so a size that is too large overwrites what lies there, and even
+    reads back as written (catalogue row 58). An id that says nothing is no reason to refuse.
+
+    Raises:
+        TransferError: The flash is smaller (``flash.smaller``).
+    """
+    loader.attach()
+    found = jedec_id(loader)
+    size = size_of(found)
+    if size is not None and size < told and jedec_id(loader) == found:
+        raise TransferError(
+            f"the flash chip has {size >> 20} MB (its id is 0x{found:06x}), not the {told >> 20} MB that were given",
+            hint="leave --flash-size out, or give what the flash chip has",
+            code="flash.smaller",
+            context={"jedec_id": found, "flash_size": size, "told": told},
+        )
+    return found
+
+
 def wake(loader: Loader) -> None:
     """Bring a flash chip back from deep power-down and from any mode it was left in.
 

@@ -58,6 +58,8 @@ class Policy:
     connect_limit_s: float = 15.0
     """After this long without a valid answer connecting ends with a diagnosis, so that each reset sequence had its turn.
     Source: docs/sources.md, Time-outs (others: 7 to 10 s, with fewer sequences)."""
+    manual_limit_s: float = 60.0
+    """The same where somebody has to press buttons first."""
     slow_lines_s: float = 0.08
     """A change of the lines that takes so long, or after which the chip's first word comes so late, is slow: a network or a
     virtual machine is in between. Source: catalogue row 39 (20 to 200 ms); a chip speaks after 10 ms on its own."""

@@ -70,7 +70,7 @@ class FlashFound:
     """The flash chip is known.
 
     Args:
-        jedec_id: 0xMMTTCC, or 0 if the size was given and the chip was not asked.
+        jedec_id: 0xMMTTCC.
         size: In bytes.
     """
 

@@ -89,7 +89,10 @@ class Target:
     @property
     def can_reset(self) -> bool:
         """Whether the chip may be restarted by the port's lines."""
-        return self.options.before is not Before.NO_RESET and self.session.port.line_support is not LineSupport.NONE
+        return (
+            self.options.before not in (Before.NO_RESET, Before.MANUAL)
+            and self.session.port.line_support is not LineSupport.NONE
+        )
 
     def bring_up(self) -> None:
         """Get a loader to answer, the best one that can be had.
@@ -161,8 +164,7 @@ class Target:
     def _measure_flash(self, loader: Loader) -> tuple[int, int]:
         told = self.options.flash_size
         if told is not None:
-            loader.attach()
-            jedec_id, size = 0, told
+            jedec_id, size = flash_chip.believe(loader, told), told
         else:
             jedec_id, size = flash_chip.find(loader)
         size = min(size, loader.chip.max_flash_size)

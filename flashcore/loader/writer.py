@@ -78,7 +78,7 @@ class Writer:
         """Regions of which a whole stream was taken, but went to another address: BEGIN carries no checksum."""
 
     def write(self, region: Region) -> None:
-        """Write `region` and verify it by MD5.
+        """Write `region` and verify it by MD5, from where an earlier write of it ended.
 
         Raises:
             VerifyError: The flash differs, also after a repair.
@@ -91,16 +91,34 @@ class Writer:
         data = pad(region.data)
         self.held.append(Held(region))
         self._streams.clear()
-        parts = self._plan(data, region.offset, compress=self._compress)
+        start = self._there_already(region, data)
+        parts = self._plan(data[start:], region.offset + start, compress=self._compress)
         on_wire = sum(part.on_wire for part in parts)
         session.emit(RegionStarted(action="write", offset=region.offset, size=region.size, on_wire=on_wire, name=region.name))
-        self._write_range(region, data, 0, len(data), parts)
+        if start:
+            done = self.held[-1].done = min(start, region.size)
+            session.emit(BlockDone(offset=region.offset, done=done, size=region.size))
+        self._write_range(region, data, start, len(data), parts)
         digest = self.verify(region, data)
         session.report_pacing()
         self.held[-1].verified = True
         session.emit(Verified(offset=region.offset, size=region.size, md5=digest))
         elapsed = (session.clock.now_ns() - started) / NS_PER_S
         session.emit(RegionDone(action="write", offset=region.offset, size=region.size, seconds=elapsed))
+
+    def _there_already(self, region: Region, data: bytes) -> int:
+        """Return how much of `data` the flash holds from the start on, as after an interrupted write of the same.
+
+        That is asked only if the first sector is right, so a write of something new costs one question more.
+        """
+        first = data[:SECTOR_SIZE]
+        if len(data) <= SECTOR_SIZE or digest(self._target, region.offset, len(first)) != _md5(first):
+            return 0
+        start = self._target.insist(lambda loader: self._good_until(loader, region.offset, data, 0, len(data)))
+        self._target.session.found(
+            "write.resumed", "part of what was to be written is in flash already, so the write went on from there"
+        )
+        return start
 
     # --- sending ----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from flashcore.errors import (
     WrongBootModeError,
 )
 from flashcore.loader import After, Before, Options, parse_after, parse_before, reset
+from flashcore.loader.connect import BY_HAND
 from flashcore.loader.diagnosis import Attempt, diagnose
 from flashcore.loader.progress import Closed, Connected
 from flashcore.loader.session import SYNC_WIRE
@@ -184,6 +185,18 @@ def test_exchanged_lines_are_found_out_and_the_chip_is_restarted_by_them() -> No
     assert device.soc.enabled
 
 
+def test_by_hand_the_buttons_are_waited_for_and_the_chip_is_not_reset_meanwhile() -> None:
+    desk = rebuilt(wiring=Wiring.NONE)
+    board = desk.port.device
+    assert isinstance(board, Board)
+    board.kernel.after(19_000_000_000, lambda: board.reset_circuit.hold_boot(True))
+    board.kernel.after(20_000_000_000, board.press_reset)
+    board.kernel.after(21_000_000_000, lambda: board.reset_circuit.hold_boot(False))
+    with desk.open(Options(use_stub=False, before=Before.MANUAL)):
+        assert 20 < desk.port.clock.now_ns() / 1e9 < 24
+    assert desk.of(Connected) == [Connected(loader="rom", strategy=BY_HAND, resets=0, syncs=desk.of(Connected)[0].syncs)]
+
+
 def test_slow_lines_are_measured_and_named() -> None:
     bridge = replace(preset("ttgo-lora32-v1").bridge, control_ns=200_000_000)
     desk = rebuilt(bridge=bridge, wiring=Wiring.TRANSISTORS)
@@ -232,6 +245,7 @@ def test_another_chip_than_asked_for_is_refused() -> None:
 
 
 def test_reset_choices_are_read_and_bad_ones_refused() -> None:
+    assert parse_before("manual") is Before.MANUAL
     assert parse_before("no-reset") is Before.NO_RESET
     assert parse_before("D0|R1|W0.1") == reset.parse_custom("D0|R1|W0.1")
     assert parse_after("hard-reset") is After.HARD_RESET

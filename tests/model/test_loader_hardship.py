@@ -162,3 +162,33 @@ def test_the_boot_loader_is_written_last_and_the_partition_table_before_it() -> 
     with desk.open(ROM_ONLY) as flasher:
         flasher.write(regions)
     assert [event.offset for event in desk.of(RegionStarted)] == [0x10000, 0x8000, 0x1000]
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("there", [0x6000, 0x6123, SIZE])
+def test_an_interrupted_write_goes_on_from_what_the_flash_holds(loader: str, there: int) -> None:
+    desk = bench()
+    board = desk.world.board
+    assert board is not None
+    data = firmware(SIZE)
+    board.soc.flash.load(OFFSET, data[:there])
+    touched: list[int] = []
+
+    def note(kind: FlashOperation, offset: int, length: int) -> None:
+        touched.append(offset)
+
+    board.soc.flash.hook = note
+    assert written(desk, loader, data) == ["write.resumed"]
+    if there == SIZE:
+        assert touched == []
+    else:
+        assert min(touched) == OFFSET + 0x6000
+
+
+def test_a_first_sector_that_differs_is_no_reason_to_ask_further() -> None:
+    desk = bench()
+    board = desk.world.board
+    assert board is not None
+    data = firmware(SIZE)
+    board.soc.flash.load(OFFSET, b"\x00" + data[1:])
+    assert written(desk, "rom", data) == []

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from flashcore.errors import CancelledError, FlashcoreError, NoAnswerError, VerifyError
+from flashcore.errors import CancelledError, FlashcoreError, NoAnswerError, TransferError, VerifyError
 from flashcore.image import Region
 from flashcore.loader import After, Before, ChipInfo, Flasher, Options
 from flashcore.loader.progress import Closed, FlashFound, Verified
@@ -74,13 +74,22 @@ def test_a_stub_that_runs_already_and_hides_the_crystal_leaves_it_unknown() -> N
     assert found.to_json()["crystal_mhz"] is None
 
 
-def test_a_flash_size_that_was_given_is_not_asked_for() -> None:
-    desk = bench("h2d:nth_frame(WRITE_REG,4):drop")  # the first three silence the watchdog
+def test_a_flash_size_that_was_given_is_believed_as_far_as_the_flash_goes() -> None:
+    desk = bench()
     with desk.open(Options(use_stub=False, flash_size=2 << 20)) as flasher:
         assert flasher.flash_size == 2 << 20
-        assert desk.fired == 0
-        assert flasher.info().jedec_id == 0xEF4016
-    assert desk.of(FlashFound) == [FlashFound(jedec_id=0, size=2 << 20)]
+    assert desk.of(FlashFound) == [FlashFound(jedec_id=0xEF4016, size=2 << 20)]
+    desk = bench()
+    with pytest.raises(TransferError, match="has 4 MB") as caught, desk.open(Options(flash_size=16 << 20)) as flasher:
+        flasher.write([Region(offset=0x500000, data=firmware(0x1000))])
+    assert caught.value.code == "flash.smaller"
+    assert desk.is_erased_but_for(0, 0)
+
+
+def test_a_flash_whose_id_says_nothing_is_taken_for_what_the_user_knows() -> None:
+    desk = bench("flash:always:wrong_id(id=0x252c0f)")
+    with desk.open(Options(use_stub=False, flash_size=4 << 20)) as flasher:
+        assert flasher.flash_size == 4 << 20
 
 
 @pytest.mark.parametrize("fault", ["d2h:nth_frame(READ_REG,1):corrupt(mask=0x02,at=9)", "h2d:nth_frame(4):truncate(keep=6)"])
