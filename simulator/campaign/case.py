@@ -78,6 +78,8 @@ class Case:
         words = ["espsim", "score", self.flasher, "--board", self.board, "--seed", str(self.seed)]
         if self.job.images == (usual_image(self.job.size, self.seed),):
             words += ["--size", str(self.job.size)]
+        if self.job.used:
+            words += ["--used"]
         for fault in self.faults:
             words += ["--fault", fault]
         return shlex.join(words)

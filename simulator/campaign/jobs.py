@@ -19,6 +19,7 @@ def job_of(setup: JobSetup, usual: Job, seed: int) -> Job:
     return Job(
         images=() if setup.whole else images or usual.images,
         whole=setup.whole,
+        used=usual.used,
         action=setup.action,
         baud=setup.baud,
         port=setup.port,

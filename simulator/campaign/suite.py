@@ -39,6 +39,7 @@ class Order:
         board: Name of the board preset.
         seed: The runs' only randomness.
         size: Bytes to write; by default what the suite is made for.
+        used: Whether the flash holds something else before, as it always does in a sweep, so that there is something to erase.
         pairs: In a sweep, how many pairs of faults besides.
         frame: In a sweep, the bytes of this frame and nothing else.
         limit: Most cases for a flasher, spread evenly; all by default.
@@ -49,6 +50,7 @@ class Order:
     board: str = DEFAULT_BOARD
     seed: int = 0
     size: int | None = None
+    used: bool = False
     pairs: int = 0
     frame: str = ""
     limit: int | None = None
@@ -62,7 +64,8 @@ class Order:
         """Return the run without faults of `flasher`."""
         sizes = {Suite.SWEEP: sweep.SIZE, Suite.EXHAUSTIVE: sweep.SMALL_SIZE}
         usual = generate.SMOKE_SIZE if self.faults else sizes.get(self.suite, generate.SMOKE_SIZE)
-        job = Job.of_size(self.size or usual, self.seed)
+        used = self.used or (self.suite in sizes and not self.faults)
+        job = replace(Job.of_size(self.size or usual, self.seed), used=used)
         return generate.clean(flasher, suite=self.name, board=self.board, seed=self.seed, job=job)
 
     def points(self, flasher: str, counted: Evidence) -> list[Case]:

@@ -70,6 +70,7 @@ Examples:
     metavar="BYTES",
     help="How much to write.  [default: 64 KiB; in a sweep 256 KiB]",
 )
+@click.option("--used", is_flag=True, help="The flash holds something else before, as it does in a sweep.")
 @click.option(
     "--frame", default="", metavar="FRAME", help="In a sweep, only each byte of this frame, for example h2d:FLASH_DEFL_DATA,2."
 )
@@ -96,6 +97,7 @@ def command(
     board: str,
     seed: int,
     size: int | None,
+    used: bool,
     frame: str,
     pair_count: int,
     shrink: bool,
@@ -123,7 +125,15 @@ def command(
 
     Scenario(board=board, faults=faults).check()
     order = Order(
-        suite=Suite(suite), faults=faults, board=board, seed=seed, size=size, pairs=pair_count, frame=frame, limit=limit
+        suite=Suite(suite),
+        faults=faults,
+        board=board,
+        seed=seed,
+        size=size,
+        used=used,
+        pairs=pair_count,
+        frame=frame,
+        limit=limit,
     )
     adapters = {name: adapter(name, progress=_say) for name in flashers}
     return _score(order, adapters, jobs=jobs, shrink=shrink, forms=forms, resume=resume)

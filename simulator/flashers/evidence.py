@@ -35,7 +35,7 @@ RESCUE_SIZE = 16 * 1024
 """Bytes that it writes at each place: enough to erase, to program and to check."""
 
 NEIGHBOUR = Image(offset=0, size=SECTOR, seed=1)
-"""What lies before and behind a place that is to be erased, so that it shows if more is."""
+"""What lies before and behind a place that holds something."""
 
 LINES_S = 0.2
 """After the end of the flasher until its last change of the lines has had its effect, in virtual seconds: longer than EN takes
@@ -70,7 +70,7 @@ class Watch:
         """How long the flasher worked, set by `stop`."""
         device = self.world.device
         board = self.world.board
-        if board is not None and task.job.action != "write":
+        if board is not None and (task.job.used or task.job.action != "write"):
             _preload(self.world, task.job)
         self._before = self.world.flash_image()
         self._frames = (FrameCounter(), FrameCounter())
@@ -207,7 +207,10 @@ def _contained(function: Callable[[_A], _R]) -> Callable[[_A], _R]:
 
 
 def _preload(world: World, job: Job) -> None:
-    """Put what is to be read or erased on the flash, as far as it fits, and something on both sides of it."""
+    """Put what is to be read or erased on the flash, as far as it fits, or other bytes where an image is to be written.
+
+    Beside each place there is something too, so that it shows if more is erased.
+    """
     board = world.board
     assert board is not None
     flash = board.soc.flash
@@ -217,7 +220,8 @@ def _preload(world: World, job: Job) -> None:
             if 0 <= neighbour < flash.size:
                 flash.load(neighbour, NEIGHBOUR.data())
     for image in fitting:
-        flash.load(image.offset, image.data())
+        old = image if job.action != "write" else replace(image, seed=image.seed + 1, kind="random", size=len(image.data()))
+        flash.load(old.offset, old.data())
 
 
 def _held(world: World, lines: tuple[bool, bool]) -> tuple[str, ...]:

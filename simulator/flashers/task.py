@@ -26,6 +26,7 @@ class Job:
     Args:
         images: What goes where; for reading, what lies there; for erasing, which places.
         whole: Whether the whole flash is erased, and not the places of images.
+        used: Whether a flash that is to be written holds something else there; one that is read or erased always does.
         action: What is done with them.
         baud: Rate that the flasher is told to use.
         port: Whether it is told the port's name, or must find it.
@@ -36,6 +37,7 @@ class Job:
 
     images: tuple[Image, ...] = ()
     whole: bool = False
+    used: bool = False
     action: Action = "write"
     baud: int = USUAL_BAUD
     port: Literal["named", "auto"] = "named"
