@@ -12,7 +12,7 @@ Source: docs/sources.md, Reset circuit and Reset sequences; fault catalogue row 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flashcore.errors import UsageError
 from flashcore.port import LineSupport, Port, ns
@@ -73,11 +73,13 @@ class Sequence:
         name: For people.
         steps: What to do.
         exchanged: Whether it is made for boards on which DTR pulls EN and RTS pulls IO0.
+        keeps_dtr: Whether DTR stays asserted, for adapters that move RTS by themselves.
     """
 
     name: str
     steps: tuple[Step, ...]
     exchanged: bool = False
+    keeps_dtr: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,13 @@ INVERSE = Sequence(
     name="classic, other order",
     steps=(Rts(True), Dtr(False), Wait(HOLD_S), Rts(False), Dtr(True), Wait(SHORT_DELAY_S), Dtr(False)),
 )
+KEEPING_DTR = Sequence(
+    name="tight, DTR kept",
+    steps=(Both(False, False), Both(True, True), Both(False, True), Wait(HOLD_S), Both(True, False), Wait(SHORT_DELAY_S)),
+    keeps_dtr=True,
+)
+"""For an adapter whose flow control asserts RTS when the chip answers, which resets it unless DTR is asserted too (CP2102C).
+Source: docs/sources.md, Reset sequences; fault catalogue row 53."""
 EXCHANGED = Sequence(
     name="lines exchanged",
     steps=(Both(True, False), Wait(HOLD_S), Both(False, True), Wait(SHORT_DELAY_S), Both(True, True)),
@@ -136,6 +145,12 @@ EXCHANGED = Sequence(
 state that lets the chip run."""
 HARD_RESET = Sequence(name="hard reset", steps=(Dtr(False), Rts(True), Wait(HOLD_S), Rts(False)))
 """Restart the chip with IO0 high, so that it boots from flash."""
+HARD_RESET_KEEPING_DTR = Sequence(
+    name="hard reset, DTR kept",
+    steps=(Dtr(False), Rts(True), Wait(HOLD_S), Dtr(True), Wait(HOLD_S), Rts(False)),
+    keeps_dtr=True,
+)
+"""The same where DTR must be asserted before the chip says a word: EN rises with both lines asserted, and IO0 is high then."""
 HARD_RESET_EXCHANGED = Sequence(
     name="hard reset, lines exchanged", steps=(Both(True, False), Wait(HOLD_S), Both(True, True)), exchanged=True
 )
@@ -144,16 +159,20 @@ HARD_RESET_EXCHANGED = Sequence(
 
 def hard_reset(worked: Sequence | None) -> Sequence:
     """Return what restarts a chip that the sequence `worked` brought into download mode."""
-    return HARD_RESET_EXCHANGED if worked is not None and worked.exchanged else HARD_RESET
+    if worked is None:
+        return HARD_RESET
+    if worked.keeps_dtr:
+        return HARD_RESET_KEEPING_DTR
+    return HARD_RESET_EXCHANGED if worked.exchanged else HARD_RESET
 
 
 def strategies(support: LineSupport) -> tuple[Sequence, ...]:
     """Return the sequences worth trying on such a port, best first; none for a port without lines."""
     match support:
         case LineSupport.ATOMIC:
-            return (TIGHT, TIGHT_SLOW, CLASSIC, CLASSIC_SLOW, EXCHANGED, SPREAD, INVERSE, LONG_HOLD)
+            return (TIGHT, TIGHT_SLOW, KEEPING_DTR, CLASSIC, CLASSIC_SLOW, EXCHANGED, SPREAD, INVERSE, LONG_HOLD)
         case LineSupport.SEQUENTIAL:
-            return (CLASSIC, CLASSIC_SLOW, EXCHANGED, SPREAD, INVERSE, LONG_HOLD)
+            return (CLASSIC, CLASSIC_SLOW, KEEPING_DTR, EXCHANGED, SPREAD, INVERSE, LONG_HOLD)
         case LineSupport.NONE:
             return ()
 
@@ -169,7 +188,7 @@ def adapt(sequence: Sequence, support: LineSupport) -> Sequence:
                 steps += [Dtr(dtr), Rts(rts)]
             case _:
                 steps.append(step)
-    return Sequence(name=sequence.name, steps=tuple(steps), exchanged=sequence.exchanged)
+    return replace(sequence, steps=tuple(steps))
 
 
 def run(port: Port, sequence: Sequence, wait: Callable[[int], None] | None = None) -> Timing:
