@@ -14,7 +14,7 @@ from enum import StrEnum, unique
 
 from simulator.board.board import AdapterDevice, Device
 from simulator.record.events import Event, Journal
-from simulator.wire import Chunk, rates_agree
+from simulator.wire import Chunk, Tap, rates_agree
 
 
 @unique
@@ -61,6 +61,7 @@ class Recorder:
         """Of events that are not of the line that the run is about: the name of their port, by their positions."""
         self._journal = journal
         self._end: int | None = None
+        self._exits: list[tuple[list[Tap], Tap]] = []
         self.watch(device)
 
     def watch(self, device: Device, line: str = "") -> None:
@@ -78,6 +79,7 @@ class Recorder:
             end = _Ends(self, device, way, line)
             first.insert(0, end.entry)
             last.append(end.exit)
+            self._exits.append((last, end.exit))
         if line and isinstance(device, AdapterDevice):
             device.announce = lambda: self._belongs(line)
 
@@ -94,6 +96,12 @@ class Recorder:
     def position(self) -> int | None:
         """How many events there are by now; ``None`` when nothing is recorded any more."""
         return len(self._journal.events) if self._end is None else None
+
+    def stay_outside(self) -> None:
+        """Go behind the faults that have been installed since."""
+        for taps, mine in self._exits:
+            taps.remove(mine)
+            taps.append(mine)
 
     def stop(self) -> None:
         """Record no more."""

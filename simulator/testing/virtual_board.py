@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from flashcore.errors import ScenarioError
 from flashcore.port import NS_PER_S, Clock, LineSupport, ns
 from simulator.board.board import Board
 from simulator.clock import VirtualClock
+from simulator.faults.bench import Bench
+from simulator.faults.plan import install
+from simulator.faults.text import parse
+from simulator.links.protocol_sim import VirtualHang
 from simulator.links.virtual import VirtualPort
 from simulator.record.crossings import Recorder
 from simulator.record.events import Event
@@ -56,6 +61,29 @@ class VirtualBoard:
         finally:
             watch.seconds = (self.clock.now_ns() - start) / NS_PER_S
 
+    @contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """Let no more than `seconds` of the board's time pass in the block; ports must be opened within it.
+
+        Raises:
+            VirtualHang: Out of what waits for longer.
+        """
+        device: Any = self.world.device
+        advance = device.advance
+        limit_ns = self.clock.now_ns() + ns(seconds)
+
+        def bounded(to_ns: int) -> None:
+            if to_ns > limit_ns:
+                advance(max(limit_ns, device.kernel.now))
+                raise VirtualHang(f"no end after {seconds:g} virtual seconds")
+            advance(to_ns)
+
+        device.advance = bounded
+        try:
+            yield
+        finally:
+            device.advance = advance
+
     def port(self, *, baudrate: int = 115200, line_support: LineSupport = LineSupport.ATOMIC) -> VirtualPort:
         """Return a `flashcore.port.Port` that leads here, opened, in virtual time."""
         return VirtualPort(self.world.device, name=self.scenario.board, baudrate=baudrate, line_support=line_support)
@@ -64,6 +92,10 @@ class VirtualBoard:
     def flash(self) -> bytes:
         """All that the flash holds now, read behind everybody's back."""
         return self._board.soc.flash.image()
+
+    def peek(self, offset: int, size: int) -> bytes:
+        """Return a part of the flash, read behind everybody's back; cheaper than all of it."""
+        return self._board.soc.flash.read(offset, size)
 
     def load(self, offset: int, data: bytes) -> None:
         """Put `data` onto the flash behind everybody's back: no erase is needed, and no time passes.
@@ -104,6 +136,33 @@ class VirtualBoard:
             if item.name == fault:
                 return item.fired
         raise unknown("planned fault", fault, [item.name for item in self.planned])
+
+    def inject(self, fault: str) -> PlannedFault:
+        """Let a fault begin now; its triggers count from here.
+
+        Args:
+            fault: Its text form.
+
+        Raises:
+            PlanError: It is malformed, or does not fit this device.
+        """
+        device, number = self.world.device, len(self.planned)
+        bench = Bench(
+            kernel=device.kernel,
+            adapter=device.adapter,
+            board=self.world.board,
+            report=lambda text: device.observe("fault", text.encode()),
+        )
+        active = install(bench, [parse(fault)], device.rng, prefix=f"injected.{number}")
+        self.recorder.stay_outside()
+        planned = PlannedFault(fault, active, [], any_one=False, touched=None)
+        self.world.planned.append(planned)
+        return planned
+
+    def heal(self) -> None:
+        """Take all faults out of the world."""
+        for fault in self.planned:
+            fault.heal()
 
     @property
     def events(self) -> Sequence[Event]:

@@ -11,10 +11,12 @@ import serial
 from serial.tools import list_ports
 from serial.tools.list_ports import comports
 
-from flashcore.errors import DeadlineExceededError, ScenarioError
+from flashcore.errors import ConnectError, DeadlineExceededError, ScenarioError
 from flashcore.image import Region
 from flashcore.loader import Flasher, Options
 from simulator.links.protocol_sim import ENDPOINTS, VirtualHang
+from simulator.record.ladder import ladder
+from simulator.record.transits import Fate
 from simulator.scenario import Scenario
 from simulator.testing import VirtualBoard, expect_fired, plugged_in
 
@@ -84,6 +86,34 @@ def test_a_board_shows_its_flash_and_what_happened() -> None:
     assert board.flash[0x20000:0x20003] == b"old"
     assert 0 < taken.seconds <= board.now_s
     assert {"h2d", "d2h", "lines", "open", "close"} <= {event.kind for event in board.events}
+
+
+def test_a_fault_can_begin_in_the_middle_and_end_again() -> None:
+    board = VirtualBoard(Scenario())
+    connect(board)
+    fault = board.inject("d2h:always:drop")
+    with pytest.raises(ConnectError):
+        connect(board)
+    assert fault.fired > 0
+    board.heal()
+    connect(board)
+    steps = ladder(board.recorder.events, board.recorder.crossings)
+    assert {step.fault for step in steps if step.fate is Fate.LOST} >= {"d2h:always:drop"}
+
+
+def test_no_more_time_passes_than_is_allowed() -> None:
+    board = VirtualBoard(Scenario())
+    with pytest.raises(VirtualHang, match="no end after 2 virtual seconds"), board.at_most(2):
+        board.port().write(b"x" * 65536, board.clock.now_ns() + 10_000_000_000)
+    assert board.now_s == 2
+    board.run_for(5)
+    assert board.now_s == 7
+
+
+def test_a_part_of_the_flash_can_be_looked_at() -> None:
+    board = VirtualBoard(Scenario())
+    board.load(0x1234, b"here")
+    assert board.peek(0x1233, 6) == b"\xffhere\xff" == board.flash[0x1233:0x1239]
 
 
 def test_the_buttons_bring_a_board_into_download_mode() -> None:
