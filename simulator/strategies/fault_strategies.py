@@ -71,19 +71,26 @@ _ARGUMENTS: Mapping[str, Callable[[], st.SearchStrategy[Any]]] = MappingProxyTyp
         "at": lambda: st.none() | st.integers(0, 64) | st.integers(-8, -1),
         "back": lambda: _seconds(0, 5000),
         "baud": lambda: st.just(0),
+        "below": lambda: st.integers(1, 4096),
         "burst_ok": lambda: st.sampled_from((64, 256, 1024, 4096)),
+        "by": lambda: st.sampled_from(("", "modemmanager", "brltty")),
         "charge": lambda: _seconds(50, 2000),
         "code": lambda: st.integers(1, 0xFF),
         "count": lambda: st.integers(1, 512),
         "data": lambda: st.binary(min_size=1, max_size=8),
+        "delay": lambda: _seconds(0, 2000),
         "delimiter": st.booleans,
+        "every": lambda: _seconds(100, 5000),
         "factor": lambda: st.integers(1, 100),
+        "first": lambda: st.integers(0, 64) | st.integers(-8, -1),
         "gap_ms": lambda: st.integers(1, 50),
+        "hub": st.booleans,
         "id": lambda: st.integers(0, 0xFF_FFFF),
         "jitter": lambda: _seconds(0, 20),
         "keep": lambda: st.integers(0, 64),
         "keeps_power": st.booleans,
         "kind": lambda: st.sampled_from(triggers.FLASH_KINDS),
+        "lasts": lambda: _seconds(0, 2000),
         "line": lambda: st.sampled_from(("dtr", "rts")),
         "locked": st.booleans,
         "lose": lambda: st.integers(1, 16),
@@ -100,9 +107,12 @@ _ARGUMENTS: Mapping[str, Callable[[], st.SearchStrategy[Any]]] = MappingProxyTyp
         "rate": lambda: st.sampled_from((9600, 57_600, 115_200, 230_400)),
         "recover": lambda: _seconds(10, 1000),
         "seconds": lambda: _seconds(1, 10_000),
+        "share": lambda: st.sampled_from((0.0, 0.5, 1.0)),
         "size": lambda: st.sampled_from((1, 16, 64, 256, 1024)),
         "source": lambda: st.sampled_from(tuple(SOURCES)),
         "swap": st.booleans,
+        "up": lambda: _seconds(50, 2000),
+        "usb_id": lambda: st.sampled_from(("", "303A:1001")),
         "value": lambda: st.integers(0, 0xFFFF_FFFF),
     }
 )
@@ -182,4 +192,6 @@ def _fault(where: Where, when: triggers.Trigger, what: Action, count: int, rule:
 
 def _of(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Return a strategy for values of a dataclass of the fault model."""
-    return st.builds(kind, **{field.name: _ARGUMENTS[field.name]() for field in dataclasses.fields(kind)})
+    # An argument that has a default and no strategy keeps its default.
+    wanted = [field for field in dataclasses.fields(kind) if field.name in _ARGUMENTS or field.default is dataclasses.MISSING]
+    return st.builds(kind, **{field.name: _ARGUMENTS[field.name]() for field in wanted})

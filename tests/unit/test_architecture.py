@@ -86,7 +86,7 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.campaign": LINKS | below("simulator.flashers"),
     "simulator.scorecard": LINKS | below("simulator.flashers", "simulator.campaign"),
     "simulator.cli": REPORTS,
-    "simulator.strategies": RUNS | below("simulator.flashers", "simulator.testing"),
+    "simulator.strategies": RUNS | below("simulator.flashers", "simulator.outset", "simulator.testing"),
     "simulator.plugin": RUNS | below("simulator.testing"),
     "simulator.pytest_plugin": REPORTS | below("simulator.plugin"),
 }
