@@ -1,6 +1,8 @@
+from flashcore.approach import reach as reach
 from flashcore.chips import ChipSpec as ChipSpec
 from flashcore.chips import chip as chip
 from flashcore.errors import FlashcoreError as FlashcoreError
+from flashcore.host import Host as Host
 from flashcore.image import Region as Region
 from flashcore.image import load_regions as load_regions
 from flashcore.loader import After as After
@@ -11,5 +13,6 @@ from flashcore.loader import Finding as Finding
 from flashcore.loader import Flasher as Flasher
 from flashcore.loader import Options as Options
 from flashcore.port import Port as Port
+from flashcore.ports import SystemHost as SystemHost
 from flashcore.ports import list_ports as list_ports
 from flashcore.ports import open_port as open_port

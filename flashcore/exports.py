@@ -19,12 +19,15 @@ EXPORTS = {
     "FlashcoreError": "flashcore.errors",
     "Flasher": "flashcore.loader",
     "Options": "flashcore.loader",
+    "Host": "flashcore.host",
     "Port": "flashcore.port",
     "Region": "flashcore.image",
+    "SystemHost": "flashcore.ports",
     "chip": "flashcore.chips",
     "list_ports": "flashcore.ports",
     "load_regions": "flashcore.image",
     "open_port": "flashcore.ports",
+    "reach": "flashcore.approach",
 }
 """Each name with the module that holds it."""
 

@@ -51,19 +51,28 @@ class Scenario:
 
     @property
     def needs_host_view(self) -> bool:
-        """Whether something is wrong with ports or USB devices, which shows only where there is a list of them.
+        """Whether ports or USB devices come and go, or are refused, which no file or address can show.
 
         Raises:
             PlanError: A fault is unknown or malformed.
         """
-        from simulator.faults.actions_host import Disconnect
-        from simulator.faults.model import Where
+        from simulator.faults.actions_host import HostAction
+        from simulator.faults.text import parse
 
         plans = _plans(self.faults)
         faults = [fault for plan in plans for fault in plan.faults]
-        return any(plan.host is not None for plan in plans) or any(
-            fault.where in (Where.USB, Where.PORT) or isinstance(fault.what, Disconnect) for fault in faults
-        )
+        devices = [device for plan in plans if plan.host is not None for device in plan.host.devices]
+        faults += [parse(text) for device in devices for port in device.ports for text in port.faults]
+        return any(isinstance(fault.what, HostAction) for fault in faults)
+
+    @property
+    def has_host(self) -> bool:
+        """Whether there is a whole computer with ports of its own.
+
+        Raises:
+            PlanError: A fault is unknown or malformed.
+        """
+        return any(plan.host is not None for plan in _plans(self.faults))
 
     def to_json(self) -> str:
         """Return the scenario as JSON."""

@@ -71,5 +71,7 @@ class Abilities:
         if job.baud != USUAL_BAUD and not self.takes_baud:
             return "it is not known how to tell it a baud rate"
         if not self.link.is_virtual and task.scenario.needs_host_view:
+            return f"a {self.link} cannot be refused, nor leave and come back as a port does"
+        if not (self.link.is_virtual or self.link is Link.PTY) and task.scenario.has_host:
             return f"a {self.link} has no list of ports or USB devices behind it"
         return ""

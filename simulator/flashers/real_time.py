@@ -13,18 +13,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simulator.board.board import Device
 from simulator.clock import monotonic_ns
 from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
 from simulator.flashers.child import Child, ExitStatus
 from simulator.flashers.ending import crashed, plain
 from simulator.flashers.evidence import Watch, WorldFailureError
+from simulator.flashers.pty_ports import ptys
 from simulator.flashers.task import Task
 from simulator.links import pump
-from simulator.links.lines import LineServer
 from simulator.links.network import Network, Way
 from simulator.links.protocol_sim import VirtualHang
-from simulator.links.pty import PtyLink
 from simulator.preload import build, environment
 from simulator.scenario import World
 
@@ -46,9 +46,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """An open way to the board: the client's side, its name, and what the client's environment needs for it."""
+    """An open way to the board: all ports that are served, the name of the one that matters, and what a client's environment
+    needs."""
 
-    link: pump.Link
+    ports: Sequence[tuple[Device, pump.Link]]
     name: str
     variables: Mapping[str, str]
 
@@ -80,9 +81,9 @@ def run_real(task: Task, abilities: Abilities, start: Callable[[str], Started]) 
     pump.load_all()
     watch = Watch(task)
     with _opened(abilities.link, watch.world, library) as way:
-        engine = pump.Pump(watch.world.device, way.link)
+        engines = [pump.Pump(device, link) for device, link in way.ports]
         started = start(way.name)
-        ends = list(_sessions(task, engine, started, way, abilities.wall_s))
+        ends = list(_sessions(task, engines, started, way, abilities.wall_s))
     last = ends[-1]
     problem = last.problem
     watch.stop()
@@ -104,23 +105,24 @@ def run_real(task: Task, abilities: Abilities, start: Callable[[str], Started]) 
     )
 
 
-def _sessions(task: Task, engine: pump.Pump, started: Started, way: _Way, wall_s: float) -> Iterator[_End]:
+def _sessions(task: Task, engines: Sequence[pump.Pump], started: Started, way: _Way, wall_s: float) -> Iterator[_End]:
     for _ in range(task.job.sessions):
-        end = _session(engine, started.commands, way, wall_s)
+        end = _session(engines, started.commands, way, wall_s)
         yield end
         if end.hung or end.problem:
             break
 
 
-def _session(engine: pump.Pump, commands: Sequence[Sequence[str]], way: _Way, wall_s: float) -> _End:
+def _session(engines: Sequence[pump.Pump], commands: Sequence[Sequence[str]], way: _Way, wall_s: float) -> _End:
     end = _End()
     with tempfile.TemporaryFile() as output:
         try:
             for command in commands:
                 with closing(Child(command, {**os.environ, **way.variables, "ESPSIM_PORT": way.name}, output=output)) as child:
-                    end.hung = not pump.run([engine], stop=child.fileno(), until_ns=monotonic_ns() + round(wall_s * 1e9))
+                    end.hung = not pump.run(engines, stop=child.fileno(), until_ns=monotonic_ns() + round(wall_s * 1e9))
                     end.status = ExitStatus.TIMEOUT if end.hung else child.close()
-                engine.settle()
+                for engine in engines:
+                    engine.settle()
                 if end.status:
                     break
         except VirtualHang:
@@ -143,14 +145,12 @@ def _lines_library() -> Path | None:
 @contextmanager
 def _opened(link: Link, world: World, library: Path | None) -> Iterator[_Way]:
     """Open a way to the board of `world`."""
-    spec = world.device.adapter.spec
     if link is Link.PTY:
-        lines = LineServer(spec) if library is not None else None
-        with PtyLink(lines) as pty:
-            variables = environment.for_list([environment.listed(pty.path, spec)])
-            if library is not None and lines is not None:
-                variables |= environment.for_lines(library, {pty.path: lines.path})
-            yield _Way(pty, pty.path, variables)
+        with tempfile.TemporaryDirectory(prefix="espsim-") as name, ptys(world, Path(name), lines=library is not None) as found:
+            variables = {**environment.for_list(found.listed), **found.usb}
+            if library is not None:
+                variables |= environment.for_lines(library, found.sockets)
+            yield _Way(found.ports, found.path, variables)
         return
     with closing(Way(network=Network(link.value)).open(world.device)) as way:
-        yield _Way(way, way.path, {})
+        yield _Way([(world.device, way)], way.path, {})

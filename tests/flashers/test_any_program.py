@@ -153,3 +153,23 @@ def test_in_real_time_the_ladder_is_of_the_run_itself() -> None:
     steps = ladders([record], {flasher.name: flasher}, InTurn())[record.key]
     assert steps == record.result.evidence.ladder
     assert any(step.fate is Fate.LOST for step in steps)
+
+
+def test_the_ports_of_a_computer_are_files_for_a_program() -> None:
+    record = faulty(adapter(WRITE), "twin-ports")
+    assert record.judgement.verdict is Verdict.FAILED_MISDIAGNOSED, record
+    assert "result was 0107" in record.judgement.diagnosis
+
+
+@pytest.mark.parametrize(
+    ("link", "name", "lack"),
+    [
+        ("", "port-busy", "cannot be refused, nor leave and come back"),
+        ("", "unplug-mid-write", "cannot be refused, nor leave and come back"),
+        ("rfc2217:", "twin-ports", "has no list of ports"),
+    ],
+)
+def test_what_a_link_cannot_show_is_not_run(link: str, name: str, lack: str) -> None:
+    flasher = adapter(link + WRITE)
+    (case,) = Order(faults=(name,), size=4096).cases(flasher.name, _NOTHING)
+    assert lack in flasher.abilities.lacks(case.task(10.0))
