@@ -6,6 +6,8 @@ import pytest
 
 from flashcore.errors import DeadlineExceededError, PlanError
 from flashcore.protocol import commands
+from flashcore.protocol.opcodes import Opcode
+from flashcore.protocol.packet import data_request
 from flashcore.protocol.slip import Decoder, Frame, encode
 from simulator.board.board import HostBaud, HostBytes, HostClose, HostLines, HostOpen
 from simulator.chip.flash_effect import FlashOperation
@@ -371,3 +373,21 @@ class TestWhen:
         device = world().device
         with pytest.raises(PlanError, match="host view"):
             install(Bench(kernel=device.kernel, adapter=device.adapter), [parse("usb:at(1):disconnect(back=1)")], device.rng)
+
+
+class TestFailures:
+    """A flash operation that fails, as each loader tells of it."""
+
+    def test_the_rom_says_that_an_erase_failed(self) -> None:
+        built = synced(world("flash:flash_op(erase,1):fail"))
+        said(built, encode(commands.spi_attach(stub=False).pack()))
+        begin = encode(commands.flash_begin(4096, 4, 1024, 0x10000).pack())
+        (first,), (second,) = answers(said(built, begin, S)), answers(said(built, begin, S))
+        assert (first[8:10], second[8:9]) == (b"\x01\x06", b"\x00")
+
+    def test_the_rom_sees_that_a_page_was_not_programmed_by_reading_it_back(self) -> None:
+        built = synced(world("flash:flash_op(program,1):fail"))
+        said(built, encode(commands.spi_attach(stub=False).pack()))
+        said(built, encode(commands.flash_begin(4096, 4, 1024, 0x10000).pack()), S)
+        (packet,) = answers(said(built, encode(data_request(Opcode.FLASH_DATA, b"\x01" + bytes(1023), 0).pack()), S))
+        assert packet[8:10] == b"\x01\x08"

@@ -36,9 +36,9 @@ def begin_transfer(rom: RomState, transfer: Transfer) -> int | None:
         return None
     transfer.begin(rom.word(0), rom.word(1), rom.word(2), rom.word(3))
     busy = flash_access.erase(rom.soc, transfer.address, transfer.size)
-    if busy is None:
+    if busy is None or rom.soc.flash.take_failure():
         rom.refuse(RomStatus.ERASE_FAILED)
-        return 0
+        return busy or 0
     rom.succeed()
     return busy
 
@@ -61,6 +61,7 @@ def data(rom: RomState) -> int:
     if payload is None:
         return 0
     busy = flash_access.program(soc, transfer.address, payload)
+    soc.flash.take_failure()  # reading back shows it too
     busy += len(payload) * soc.config.times.flash_read_per_byte
     held = flash_access.read(soc, transfer.address, len(payload))
     if held is not None and held != payload and checksum(held) != checksum(payload):

@@ -145,7 +145,10 @@ class LegacyCommands:
                     return Job(StubStatus.BAD_LENGTH)
                 return Job(0, then=partial(self._change_rate, first, second))
             case Opcode.ERASE_FLASH:
-                return Job(REFUSED) if length else Job(0, self._flash.erase_chip(now))
+                if length:
+                    return Job(REFUSED)
+                done = self._flash.erase_chip(now)
+                return Job(REFUSED if self._flash.take_failure() else 0, done)
             case Opcode.ERASE_REGION:
                 return self._erase(first, second) if length == 8 else Job(REFUSED)
             case _:
@@ -201,7 +204,7 @@ class LegacyCommands:
             return Job(REFUSED)
         inside = min(length, max(0, self._flash.size - offset))
         done = self._flash.erase_range(offset, inside, self._soc.kernel.now)
-        return Job(0 if inside == length else REFUSED, done)
+        return Job(0 if inside == length and not self._flash.take_failure() else REFUSED, done)
 
     def _read(self, offset: int, length: int, block: int, in_flight: int, _sent_ns: int, idle: Callable[[], None]) -> None:
         if block > MAX_READ_BLOCK:

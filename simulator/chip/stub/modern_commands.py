@@ -152,12 +152,12 @@ class ModernCommands:
             case Opcode.CHANGE_BAUDRATE:
                 return Job(answer(opcode, 0), then=partial(self._change_rate, _ONE.unpack_from(body)[0]))
             case Opcode.ERASE_FLASH:
-                return Job(answer(opcode, 0), self._flash.erase_chip(now))
+                return self._erased(opcode, self._flash.erase_chip(now))
             case Opcode.ERASE_REGION:
                 offset, length = _TWO.unpack(body)
                 if offset % SECTOR or length % SECTOR:
                     return _refusal(opcode, StubStatus.BAD_LENGTH)
-                return Job(answer(opcode, 0), self._flash.erase_range(offset, length, now))
+                return self._erased(opcode, self._flash.erase_range(offset, length, now))
             case Opcode.GET_SECURITY_INFO:
                 return _refusal(opcode, StubStatus.NOT_IMPLEMENTED)
             case _ if opcode == _RUN_USER_CODE:
@@ -189,6 +189,9 @@ class ModernCommands:
             self._soc.die("compressed stream longer than announced")
             return None
         return done
+
+    def _erased(self, opcode: int, done_ns: int) -> Job:
+        return Job(answer(opcode, StubStatus.SPI_FAILED if self._flash.take_failure() else 0), done_ns)
 
     def _end(self) -> int:
         if not self._writer.open:

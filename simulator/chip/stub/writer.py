@@ -180,6 +180,8 @@ class LegacyWriter(Writer):
     def _erase_next(self, at: int) -> int:
         sectors = self._unit()
         at = self._flash.erase_unit(self._next_sector * SECTOR, sectors * SECTOR, at)
+        if self._flash.take_failure():
+            self.error = StubStatus.SPI_FAILED
         self._erased(sectors)
         return at
 
@@ -253,5 +255,7 @@ class ModernWriter(Writer):
         at += self._flash.read_ns(length)
         if not self._flash.is_blank(offset, length):
             at = self._flash.erase_unit(offset, length, at)
+            if self._flash.take_failure():
+                self.error = StubStatus.SPI_FAILED
         self._erased(sectors)
         return at
