@@ -7,23 +7,23 @@ from collections.abc import Sequence
 
 import click
 
-from simulator.campaign.oracle import Verdict, worst_first
+from simulator.campaign.oracle import Verdict
 from simulator.cli.tables import show_table
-from simulator.scorecard.card import Card, Entry
-from simulator.scorecard.grade import changes, flashers, rows, verdicts_in_words
+from simulator.scorecard.card import Card
+from simulator.scorecard.grade import Bad, bad_kinds, changes, flashers, rows, verdicts_in_words
 from simulator.scorecard.marks import MARKS
 from simulator.scorecard.text import plural, visible
 
 SHOWN = 10
-"""How many bad cases are listed; the JSON file has all."""
+"""How many kinds of bad cases are listed, each by its first; the JSON file has all."""
 
 
 def show(card: Card, before: Card | None = None) -> None:
     """Print a card, and what changed since `before`."""
-    bad = worst_first(card.cases)
-    lies = [entry for entry in bad if entry.verdict is Verdict.FALSE_SUCCESS]
+    bad = bad_kinds(card.cases)
+    lies = [kind for kind in bad if kind.entry.verdict is Verdict.FALSE_SUCCESS]
     if lies:
-        click.echo(plural(len(lies), "FALSE SUCCESS"))
+        click.echo(plural(sum(kind.count for kind in lies), "FALSE SUCCESS"))
         _list(lies)
         click.echo()
     _show_table(card)
@@ -55,14 +55,16 @@ def _show_table(card: Card) -> None:
     )
 
 
-def _list(entries: Sequence[Entry]) -> None:
-    for entry in entries[:SHOWN]:
-        click.echo(f"{entry.verdict}  {entry.flasher}  {entry.preset}: {visible(entry.reason)}")
+def _list(kinds: Sequence[Bad]) -> None:
+    for kind in kinds[:SHOWN]:
+        entry = kind.entry
+        times = f" x{kind.count}" if kind.count > 1 else ""
+        click.echo(f"{entry.verdict}{times}  {entry.flasher}  {entry.preset}: {visible(entry.reason)}")
         if entry.diagnosis:
             click.echo(f"    it said: {visible(entry.diagnosis)}")
         click.echo(f"    {visible(entry.repeat)}")
-    if len(entries) > SHOWN:
-        click.echo(f"... and {len(entries) - SHOWN} more")
+    if len(kinds) > SHOWN:
+        click.echo(f"... and {plural(len(kinds) - SHOWN, 'kind')} more")
 
 
 def _show_changes(before: Card, card: Card) -> None:

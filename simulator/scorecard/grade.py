@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from simulator.campaign.case import CLEAN
-from simulator.campaign.oracle import Verdict
+from simulator.campaign.oracle import Verdict, worst_first
 from simulator.scorecard.card import Card, Entry
 
 SHOWS_NOTHING = (Verdict.NOT_EXERCISED, Verdict.MODEL_GAP)
@@ -53,6 +53,27 @@ def verdicts_in_words(verdicts: Counter[Verdict]) -> str:
     if verdicts.total() == 1:
         return str(next(iter(verdicts)))
     return ", ".join(f"{verdict} {count}" for verdict, count in verdicts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Bad cases of one kind: of one flasher, with one verdict, under one preset or kind of fault.
+
+    Args:
+        entry: The first of them.
+        count: How many.
+    """
+
+    entry: Entry
+    count: int
+
+
+def bad_kinds(entries: Iterable[Entry]) -> list[Bad]:
+    """Return what the flashers should have done better, cases of one kind together, false successes first."""
+    found: dict[tuple[Verdict, str, str], list[Entry]] = {}
+    for entry in worst_first(entries):
+        found.setdefault((entry.verdict, entry.flasher, entry.preset), []).append(entry)
+    return [Bad(some[0], len(some)) for some in found.values()]
 
 
 def of(entries: Iterable[Entry], flasher: str) -> list[Entry]:
@@ -135,6 +156,11 @@ def _key(entry: Entry) -> tuple[str, str]:
     return entry.flasher, entry.repeat
 
 
+def called(flasher: str, version: str) -> str:
+    """Return what a flasher is called in headings: its name, with its release where that is no part of it."""
+    return flasher if "@" in flasher else f"{flasher} {version}"
+
+
 def flashers(card: Card) -> Sequence[tuple[str, str]]:
-    """Return each flasher's name with what it is called in headings: its name, with its release where that is no part of it."""
-    return [(name, name if "@" in name else f"{name} {version}") for name, version in card.meta.flashers.items()]
+    """Return each flasher's name with what it is called in headings."""
+    return [(name, called(name, version)) for name, version in card.meta.flashers.items()]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulator.record.ladder import Step
 from simulator.scorecard.card import Card, Entry
-from simulator.scorecard.grade import missing
+from simulator.scorecard.grade import called, missing
 from simulator.scorecard.ladder_svg import SHAPES, ladder_svg
 from simulator.scorecard.marks import MARKS
 from simulator.scorecard.text import plural, visible
@@ -60,7 +60,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_harmless,
     )
-    environment.globals.update(marks=MARKS, anchor=anchor, searched=searched, drawing=_drawing)
+    environment.globals.update(marks=MARKS, called=called, anchor=anchor, searched=searched, drawing=_drawing)
     environment.filters["plural"] = plural
     return environment
 

@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from simulator.campaign.oracle import Verdict, worst_first
+from simulator.campaign.oracle import Verdict
 from simulator.scorecard.card import Card, Entry
-from simulator.scorecard.grade import Change, changes, flashers, missing, of, rows, verdicts_in_words
+from simulator.scorecard.grade import Bad, Change, bad_kinds, called, changes, flashers, missing, of, rows, verdicts_in_words
 from simulator.scorecard.text import one_line, plural, visible
 
 SHOWN = 10
-"""Bad cases in sight; more are folded away or left to the other forms."""
+"""Kinds of bad cases in sight; more are left to the other forms."""
 
 _PLAIN = re.compile(r"(?:[A-Za-z0-9 ,;=%()'-]|[.:](?=\d| |$))*")
 _SPECIAL = re.compile(r"[^A-Za-z0-9 ,;=%()-]")
@@ -48,24 +48,24 @@ def _lines(card: Card, before: Card | None) -> Iterator[str]:
         yield "**Interrupted: not all cases have run.**"
         yield ""
     yield from _counts(card)
-    bad = worst_first(card.cases)
+    bad = bad_kinds(card.cases)
     yield ""
     if before is not None:
         yield from _changes(changes(before, card))
-    lies = sum(entry.verdict is Verdict.FALSE_SUCCESS for entry in bad)
+    lies = sum(entry.verdict is Verdict.FALSE_SUCCESS for entry in card.cases)
     if lies:
         yield f"**{plural(lies, 'FALSE_SUCCESS')}: success was reported over a wrong flash.**"
         yield ""
     if bad:
-        yield from _table(("verdict", "flasher", "fault", "why"), [_row(entry) for entry in bad[:SHOWN]])
+        yield from _table(("verdict", "flasher", "fault", "why"), [_row(kind) for kind in bad[:SHOWN]])
         if len(bad) > SHOWN:
             yield ""
-            yield f"... and {len(bad) - SHOWN} more."
+            yield f"... and {plural(len(bad) - SHOWN, 'kind')} more."
     else:
         yield "Nothing is bad: every case either recovered or stopped in time with a right diagnosis."
     yield from _folded("Every fault", _matrix(card))
     if bad:
-        yield from _folded("Commands that repeat the bad cases", _commands(bad[:SHOWN]))
+        yield from _folded("Commands that repeat the bad cases", _commands(kind.entry for kind in bad[:SHOWN]))
     left = list(missing(card))
     if left:
         lines = [f"* {escaped(item.flasher)}: {item.count} \u00d7 {escaped(item.what)} ({escaped(item.why)})" for item in left]
@@ -104,9 +104,12 @@ def _changes(found: Sequence[Change]) -> Iterator[str]:
         yield ""
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(kind: Bad) -> tuple[str, ...]:
+    entry = kind.entry
     why = escaped(entry.reason) + (f"<br>it said: {escaped(entry.diagnosis)}" if entry.diagnosis else "")
-    return str(entry.verdict), escaped(f"{entry.flasher} {entry.version}"), escaped(_fault(entry)), why
+    verdict = f"{entry.verdict} \u00d7{kind.count}" if kind.count > 1 else str(entry.verdict)
+    fault = _fault(entry) if kind.count == 1 else entry.preset
+    return verdict, escaped(called(entry.flasher, entry.version)), escaped(fault), why
 
 
 def _fault(entry: Entry) -> str:

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 from simulator.campaign.oracle import Verdict, worst_first
 from simulator.scorecard.card import About, Card, Entry
-from simulator.scorecard.grade import Row, flashers, of, rows, visited
+from simulator.scorecard.grade import Bad, Row, bad_kinds, flashers, of, rows, visited
 from simulator.scorecard.marks import MARKS, Mark
 from simulator.scorecard.text import plural
 
 DETAILS = 600
 """Most cases that a page describes one by one."""
-
-WORST = 20
-"""Most lines of the list of what is bad."""
 
 _THREAD = re.compile(r"([\w.-]+/[\w.-]+)#(\d+)")
 
@@ -105,21 +102,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
-    """Bad cases of a kind.
-
-    Args:
-        entry: The first of them.
-        count: How many.
-        target: Where that one is described; empty if nowhere.
-    """
-
-    entry: Entry
-    count: int
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
     """The cases under one preset that are described.
 
@@ -185,12 +167,9 @@ class View:
                 virtual_s=sum(entry.virtual_s for entry in own),
             )
 
-    def worst(self) -> list[Bad]:
-        """Return what is bad, equal kinds together, false successes first."""
-        found: dict[tuple[Verdict, str, str], list[Entry]] = {}
-        for entry in worst_first(self.card.cases):
-            found.setdefault((entry.verdict, entry.flasher, entry.preset), []).append(entry)
-        return [Bad(some[0], len(some), self._target(some[0])) for some in found.values()]
+    def worst(self) -> list[tuple[Bad, str]]:
+        """Return what is bad, each kind with the anchor of its first case."""
+        return [(bad, self._target(bad.entry)) for bad in bad_kinds(self.card.cases)]
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines of the matrix, the run without faults first."""

@@ -14,7 +14,7 @@ from flashcore.errors import ScenarioError
 from simulator.campaign.oracle import Verdict
 from simulator.cli.main import status_of
 from simulator.scorecard.card import Card
-from simulator.scorecard.grade import changes, coverage, missing, rows
+from simulator.scorecard.grade import bad_kinds, changes, coverage, missing, rows
 from simulator.scorecard.html import html
 from simulator.scorecard.junit import junit
 from simulator.scorecard.ladder_svg import ladder_svg
@@ -79,6 +79,11 @@ def test_a_row_counts_its_verdicts_the_worst_first() -> None:
     (row,) = rows([entry(0), entry(1, Verdict.CRASHED), entry(2), entry(3, Verdict.FALSE_SUCCESS)])
     assert list(row.verdicts.items()) == [(Verdict.FALSE_SUCCESS, 1), (Verdict.CRASHED, 1), (Verdict.RECOVERED, 2)]
     assert row.worst.case == f"{3:016x}"
+
+
+def test_bad_cases_of_one_kind_are_told_together_the_worst_first() -> None:
+    found = bad_kinds([entry(1, Verdict.HUNG), entry(2), entry(3, Verdict.FALSE_SUCCESS), entry(4, Verdict.HUNG)])
+    assert [(bad.entry.case, bad.count) for bad in found] == [(f"{3:016x}", 1), (f"{1:016x}", 2)]
 
 
 def test_what_was_not_exercised_is_told_with_its_reason() -> None:
