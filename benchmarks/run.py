@@ -1,6 +1,6 @@
 """Run the benchmarks, print their tables, and judge.
 
-    python benchmarks/run.py [codec] [realtime] [session] [sessions] [startup] [--json FILE]
+    python benchmarks/run.py [campaign] [codec] [kernel] [realtime] [session] [sessions] [startup] [--json FILE]
 
 Without names all of them run. The exit code is 1 if a target is missed; the tests of the project never judge by time. The
 environments of the esptool releases that serve as baselines are made on first use, which needs the network once.
@@ -24,11 +24,25 @@ from flashcore.errors import FlashcoreError  # noqa: E402
 CACHE = ROOT / ".cache" / "envs"
 
 
+def campaign() -> Table:
+    """Measure cases of a campaign, and what a second process brings."""
+    from benchmarks import campaign as benchmark
+
+    return benchmark.measure(benchmark.Setup())
+
+
 def codec() -> Table:
     """Measure the codec beside two esptool releases and sliplib."""
     from benchmarks import codec as benchmark
 
     return benchmark.measure(benchmark.Setup(pythons={name: _python(release) for name, release in benchmark.RELEASES.items()}))
+
+
+def kernel() -> Table:
+    """Measure the kernel beside other schedulers."""
+    from benchmarks import kernel as benchmark
+
+    return benchmark.measure(benchmark.Setup())
 
 
 def realtime() -> Table:
@@ -60,7 +74,9 @@ def startup() -> Table:
 
 
 BENCHMARKS: dict[str, Callable[[], Table]] = {
+    "campaign": campaign,
     "codec": codec,
+    "kernel": kernel,
     "realtime": realtime,
     "session": session,
     "sessions": sessions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import zlib
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import realtime, session, sessions, startup, workload
+from benchmarks import campaign, realtime, session, sessions, startup, workload
 from benchmarks.measure import Row, Table, at_least, at_most, compare, in_turn, lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,19 @@ def test_session_writes_compressed_and_plain() -> None:
 
 def test_sessions_run_on_a_board_of_their_own_each() -> None:
     assert well_formed(sessions.measure(sessions.Setup(sessions=2, rounds=1)), 1)
+
+
+def test_the_kernel_runs_the_events_of_others() -> None:
+    kernel = pytest.importorskip("benchmarks.kernel", reason="simpy is only there for benchmarks")
+    assert well_formed(kernel.measure(kernel.Setup(timers=3, events=50, rounds=1)), 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system does not tell the CPU time of a child")
+def test_a_campaign_is_run_in_one_process_in_two_and_in_many() -> None:
+    pytest.importorskip("esptool")
+    setup = campaign.Setup(size=16 * workload.KIB, cases=4, alone=1, swept=4, rounds=1)
+    assert well_formed(campaign.measure(setup), 4)
 
 
 @pytest.mark.slow
@@ -115,4 +129,4 @@ def test_an_unknown_benchmark_is_refused_with_the_known_ones() -> None:
     )
     assert done.returncode == 2
     assert "codek" in done.stderr
-    assert "codec, realtime, session, sessions, startup" in done.stderr
+    assert "campaign, codec, kernel, realtime, session, sessions, startup" in done.stderr
