@@ -134,6 +134,8 @@ class _Mood(Enum):
     """It waits for a download, or sends frames."""
     RUNS = "runs"
     """It started in another mode."""
+    RESTARTS = "restarts"
+    """It waited for a download, and started anew by itself: what comes from it resets it."""
 
 
 @dataclass(slots=True)
@@ -228,6 +230,8 @@ class _Search:
             match self._mood():
                 case _Mood.RUNS if number >= policy.sync_tries_running and not alone:
                     return None
+                case _Mood.RESTARTS if not alone:
+                    return None
                 case _Mood.WAITS if not patient:
                     patient = True
                     waits = (*waits, *policy.sync_waiting_s)
@@ -244,6 +248,8 @@ class _Search:
         session = self.session
         count = session.received - self._since
         heard = session.recent[-count:] if count else b""
+        if _CUT_SHORT in heard or any(boot.is_download_mode for boot in boot_log.parse_all(heard)[:-1]):
+            return _Mood.RESTARTS
         report = boot_log.parse(heard)
         if report is not None and report.mode:
             return _Mood.WAITS if report.is_download_mode else _Mood.RUNS
@@ -254,6 +260,9 @@ class _Search:
 
 _ANSWER_START = END + bytes((1, Opcode.SYNC))
 """How an answer to SYNC begins, which may come in slowly."""
+_CUT_SHORT = b"eeee"
+"""What is left of the ROM's first word, ``ets``, when each start is cut short by what it makes the adapter do to RTS. Source:
+catalogue row 53."""
 _ECHO_SYNCS = 10
 """SYNCs after which an echo is believed to be one."""
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 _RESET_LINE = re.compile(rb"rst:0x([0-9a-f]+) \(([A-Z0-9_]*)\),boot:0x([0-9a-f]+) \(([^\r\n]*?)\)\r?\n?", re.IGNORECASE)
 _PROBLEM = re.compile(
     rb"invalid header: 0x[0-9a-f]{8}|csum err:0x[0-9a-f]+!=0x[0-9a-f]+|flash read err, \d+|ets_main\.c \d+"
-    rb"|Brownout detector was triggered|Guru Meditation Error[^\r\n]*|Fatal exception \(\d+\)[^\r\n]*"
-    rb"|No bootable app partitions[^\r\n]*",
+    rb"|Brownout detector was triggered|Guru Meditation Error[^\r\n\x1b]*|Fatal exception \(\d+\)[^\r\n\x1b]*"
+    rb"|No bootable app partitions[^\r\n\x1b]*",
 )
 PANIC = re.compile(rb"(?:Guru Meditation Error(?: detected|: Core +\d panic'ed) ?\(|Fatal exception \(\d+\))[^\r\n]*")
 """How a program says that it crashed. Source: ESP-IDF's panic handler; ``rom_opcodes.json``, op 06 after READ_REG."""

@@ -185,6 +185,14 @@ def test_exchanged_lines_are_found_out_and_the_chip_is_restarted_by_them() -> No
     assert device.soc.enabled
 
 
+def test_an_adapter_that_moves_rts_by_itself_is_found_out_by_what_it_cuts_short() -> None:
+    desk = bench(board="esp32-cp2102c")
+    with desk.open(ROM_ONLY) as flasher:
+        assert flasher.info().jedec_id
+    assert desk.of(Connected)[0].strategy == "tight, DTR kept"
+    assert desk.seconds < 4
+
+
 def test_by_hand_the_buttons_are_waited_for_and_the_chip_is_not_reset_meanwhile() -> None:
     desk = rebuilt(wiring=Wiring.NONE)
     board = desk.port.device
