@@ -178,12 +178,17 @@ def _of_failure(case: Case, result: Result) -> tuple[Verdict, str]:
         return Verdict.FAILED_MISDIAGNOSED, "it refused only when it had changed the flash already"
     if not case.accept:
         return Verdict.FAILED_CLEAN, f"it stopped with exit status {result.status}; any diagnosis will do here"
-    text = " ".join(result.messages.split())
+    text = " ".join(_BOILERPLATE.sub(" ", result.messages).split())
     for pattern in case.accept:
         if re.search(pattern, text, re.IGNORECASE):
             return Verdict.FAILED_CLEAN, f"the diagnosis matches {pattern!r}"
     return Verdict.FAILED_MISDIAGNOSED, "the diagnosis is none of those that the fault's preset accepts"
 
+
+_BOILERPLATE = re.compile(
+    r"\bhttps?://\S+|It is likely not a problem with esptool, but with the hardware connection or drivers\."
+)
+"""What is said whatever is wrong, and so is no diagnosis: addresses of help pages, esptool's note to every error of a port."""
 
 _TELLING = re.compile(r"fatal error|serial exception|^[a-z_]+\.[a-z_.]+: |error|hangs: ", re.IGNORECASE)
 _ASIDE = re.compile(r"^(?:hint|note): |^For troubleshooting steps ", re.IGNORECASE)

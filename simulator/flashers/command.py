@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
-from simulator.flashers.interpreter import locate, require_version, resolve
+from simulator.flashers.interpreter import CommandError, locate, require_version, resolve
 from simulator.flashers.real_time import Started, run_real
 from simulator.flashers.shards import run_shard
 from simulator.flashers.task import Task
@@ -35,8 +36,12 @@ class CommandAdapter:
 
     @property
     def version(self) -> str:
-        """Its release, which is not known."""
-        return "unknown"
+        """A hash of its file in place of its release, which nobody knows: kept results are those of this very program."""
+        try:
+            program = Path(locate(self.template.words[0])).read_bytes()
+        except (CommandError, OSError):
+            return "unknown"
+        return hashlib.blake2b(program, digest_size=4).hexdigest()
 
     @property
     def shard(self) -> int:

@@ -156,6 +156,11 @@ RULES = [
     ("right diagnosis", result(struck(BAD, True), 2, "Error: NOT ONE\n   byte came"), Verdict.FAILED_CLEAN),
     ("wrong diagnosis", result(struck(BAD, True), 2, "the flash is worn out; silently"), Verdict.FAILED_MISDIAGNOSED),
     ("no word", result(struck(BAD, True), 2), Verdict.FAILED_MISDIAGNOSED),
+    (
+        "only the address of a help page",
+        result(struck(BAD, True), 2, "see https://x.example/silent"),
+        Verdict.FAILED_MISDIAGNOSED,
+    ),
     ("failed, though the flash is right", result(struck(GOOD, True), 2, "silent"), Verdict.FAILED_CLEAN),
     ("failed too late", result(struck(dataclasses.replace(BAD, virtual_s=TOO_LATE), True), 2, "silent"), Verdict.HUNG),
     ("traceback", result(struck(BAD, True), 1, "silent", traceback=True), Verdict.CRASHED),
