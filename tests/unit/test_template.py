@@ -91,7 +91,7 @@ ABLE = Abilities(link=Link.PTY)
         (Abilities(link=Link.PTY, takes_baud=False), Job(images=TWO, baud=921600), (), "baud rate"),
         (Abilities(link=Link.PTY, erases_all=False), Job(action="erase", whole=True), (), "the whole flash"),
         (Abilities(link=Link.PTY, erases_part=False), Job(action="erase", images=TWO), (), "a part of the flash"),
-        (ABLE, Job.of_size(1), ("port:always:busy",), "no list of ports"),
+        (ABLE, Job.of_size(1), ("port:always:busy",), "cannot be refused"),
         (Abilities(link=Link.VIRTUAL), Job.of_size(1), ("port:always:busy",), ""),
     ],
 )
