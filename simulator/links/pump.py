@@ -32,6 +32,9 @@ buffers have this limit)."""
 ANSWER_NS = 120 * NS_PER_S
 """How far ahead of the last request the clock may run at pace ``max``: a whole chip erase takes less."""
 
+PATIENCE_S = 3600.0
+"""Longest wait in one go; a driver that takes no more bytes is due in more seconds than a system's clock can hold."""
+
 STRIDE = 4096
 """How many bytes at most are handed over at once at pace ``max``: enough to be cheap, few enough that the client has something
 to do meanwhile."""
@@ -164,7 +167,7 @@ class Pump:
                 break
             for event in events:
                 self._submit(event)
-        device.advance(max(device.kernel.now, self._room_ns) + SETTLE_NS)
+        device.advance(max(device.kernel.now, device.adapter.sent_ns) + SETTLE_NS)
 
     def _catch_up(self) -> None:
         # One event at a time, so that an answer is with the client before the device works on.
@@ -239,7 +242,9 @@ class Pump:
         event = device.kernel.next_deadline()
         if event is not None and self._asked_ns is not None and event - self._asked_ns <= ANSWER_NS:
             return event
-        return None if self._has_room() else self._room_ns
+        # A driver that takes no more at all is no reason to jump to the end of time.
+        soon = not self._has_room() and self._room_ns - device.kernel.now <= ANSWER_NS
+        return self._room_ns if soon else None
 
 
 def load_all() -> None:
@@ -308,7 +313,7 @@ class _Agenda:
     def wait(self, until_ns: int | None) -> tuple[bool, Iterable[Pump]]:
         """Wait for the next thing to happen; return whether it is the end, and the pumps to turn to."""
         moments = [*self._due.values(), *(() if until_ns is None else (until_ns,))]
-        patience = max(0, min(moments) - monotonic_ns()) / NS_PER_S if moments else None
+        patience = min(max(0, min(moments) - monotonic_ns()) / NS_PER_S, PATIENCE_S) if moments else None
         keys = [key for key, _ in self._selector.select(patience)]
         now = monotonic_ns()
         ready: dict[Pump, None] = {key.data: None for key in keys if key.data is not None}

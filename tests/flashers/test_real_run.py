@@ -48,6 +48,24 @@ def test_bytes_written_just_before_the_end_still_reach_the_device(tmp_path: Path
     assert f'"kind": "h2d", "data": "{b"bye".hex()}"' in transcript.read_text()
 
 
+STUCK = """
+import os, serial
+with serial.Serial(os.environ["ESPSIM_PORT"], 921600, write_timeout=1) as port:
+    try:
+        for _ in range(64):
+            port.write(bytes(1024))
+    except serial.SerialTimeoutException:
+        print("stuck")
+"""
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_a_driver_that_takes_no_more_bytes_stops_the_program_that_writes(pace: Pace, capfd: pytest.CaptureFixture[str]) -> None:
+    request = Request(scenario=Scenario(faults=("h2d:nth_byte(100):stuck",)))
+    assert run(sys.executable, "-c", STUCK, request=request, pace=pace).status == 0
+    assert capfd.readouterr().out == "stuck\n"
+
+
 def test_a_program_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     held = tmp_path / "held"
     os.mkfifo(held)
