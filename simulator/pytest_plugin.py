@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from simulator.host.virtual_host import VirtualHost
     from simulator.links.virtual import VirtualPort
     from simulator.plugin.desk import Desk
     from simulator.plugin.wish import Wish
@@ -160,11 +161,23 @@ def espsim_url(request: pytest.FixtureRequest) -> Iterator[str]:
     from simulator.testing.live_link import Link
 
     if wish.link == VIRTUAL:
-        with plugged_in(board.world.device) as url:
+        with plugged_in(board.world.host) as url:
             yield url
     else:
         with LiveLink(board.world.device, Link(wish.link), pace=Pace(wish.pace)) as live:
             yield live.url
+
+
+@pytest.fixture
+def espsim_fleet(espsim_board: VirtualBoard) -> Iterator[VirtualHost]:
+    """The computer that the board is plugged into, with all its ports and USB devices, as a flashcore.Host; and, while the test
+    runs, all that pyserial lists and opens in this process, in virtual time."""
+    from simulator.testing import plugged_in
+
+    host = espsim_board.world.host
+    with plugged_in(host):
+        yield host
+    host.close_all()
 
 
 def _from_here(item: pytest.Item) -> str:

@@ -85,8 +85,13 @@ class VirtualBoard:
             device.advance = advance
 
     def port(self, *, baudrate: int = 115200, line_support: LineSupport = LineSupport.ATOMIC) -> VirtualPort:
-        """Return a `flashcore.port.Port` that leads here, opened, in virtual time."""
-        return VirtualPort(self.world.device, name=self.scenario.board, baudrate=baudrate, line_support=line_support)
+        """Return a `flashcore.port.Port` that leads here, opened, in virtual time.
+
+        Raises:
+            PortError: The computer that a fault describes has no such port, or refuses to open it.
+        """
+        device = self.world.host.attach(self.world.port)
+        return VirtualPort(device, name=self.scenario.board, baudrate=baudrate, line_support=line_support)
 
     @property
     def flash(self) -> bytes:

@@ -103,6 +103,47 @@ def test_real_time_is_back():
     result.assert_outcomes(passed=6)
 
 
+def test_a_fleet_is_the_whole_computer_for_a_host_and_for_pyserial(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+from flashcore import reach
+from serial.tools.list_ports import comports
+
+@pytest.mark.espsim(fault="wrong-port")
+def test_it_is_a_host(espsim_fleet, espsim_board):
+    with reach(espsim_fleet, "auto", Options(use_stub=False, boot_check=False)) as flasher:
+        flasher.write([Region(offset=0x10000, data=DATA)], force=True)
+    assert espsim_board.flash[0x10000:0x10000 + len(DATA)] == DATA
+    assert espsim_fleet.still_open == []
+
+@pytest.mark.espsim(fault="wrong-port")
+def test_pyserial_lists_it(espsim_fleet):
+    assert len(comports()) == 6
+
+def test_a_board_alone_is_on_one_port(espsim_fleet):
+    assert [port.device for port in comports()] == [port.device for port in espsim_fleet.ports()] == ["/dev/ttyUSB0"]
+
+@pytest.mark.espsim(fault="usb:at(1):disconnect(back=1,name=/dev/ttyUSB3)")
+def test_devices_come_and_go(espsim_fleet, espsim_board):
+    port = serial.Serial("/dev/ttyUSB0", timeout=3)
+    with pytest.raises(serial.SerialException):
+        port.read(1 << 20)
+    espsim_board.run_for(1)
+    assert [port.device for port in comports()] == ["/dev/ttyUSB3"]
+
+@pytest.mark.espsim(fault="port:always:busy")
+def test_a_port_may_be_refused(espsim_fleet):
+    with pytest.raises(serial.SerialException, match="busy"):
+        serial.Serial("/dev/ttyUSB0")
+
+def test_nothing_of_it_is_left():
+    assert "/dev/ttyUSB0" not in [port.device for port in comports()]
+""",
+    )
+    result.assert_outcomes(passed=6)
+
+
 def test_a_wrong_marker_is_an_error_of_collection_that_names_test_field_and_hint(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
