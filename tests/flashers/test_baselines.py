@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from simulator.campaign import Record, Verdict
-from simulator.campaign.run import InTurn, clean_cases, run, run_clean
+from simulator.campaign.run import InTurn, clean_cases, processes, run, run_clean
 from simulator.campaign.singles import NO_CHIP, ON_THE_WIRE, SILENT
 from simulator.campaign.suite import Order, Suite
+from simulator.flashers.environments import FlasherEnvironmentError
 from simulator.flashers.esptool import EsptoolAdapter
+from simulator.flashers.known import adapter
 from tests import peers
 
 pytestmark = pytest.mark.peers
@@ -171,16 +173,16 @@ def family(release: str) -> str:
 def records(release: str) -> dict[str, Record]:
     """Return the record of each single fault for one release."""
     peer = peers.esptool(release)
-    adapter = EsptoolAdapter(name=f"esptool@{release}", version=release, python=peer.words[0])
+    flasher = EsptoolAdapter(name=f"esptool@{release}", version=release, python=peer.words[0])
     order = Order(suite=Suite.SINGLES)
-    (clean,) = run_clean([order.clean(adapter.name)], {adapter.name: adapter}, InTurn())
+    (clean,) = run_clean([order.clean(flasher.name)], {flasher.name: flasher}, InTurn())
     assert clean.judgement.verdict is Verdict.RECOVERED, clean
-    cases = order.cases(adapter.name, clean.result.evidence)
+    cases = order.cases(flasher.name, clean.result.evidence)
     clean_s = {
         record.case.id: record.result.evidence.virtual_s
-        for record in run_clean(clean_cases(cases), {adapter.name: adapter}, InTurn())
+        for record in run_clean(clean_cases(cases), {flasher.name: flasher}, InTurn())
     }
-    return {record.case.preset: record for record in run(cases, {adapter.name: adapter}, clean_s, InTurn())}
+    return {record.case.preset: record for record in run(cases, {flasher.name: flasher}, clean_s, InTurn())}
 
 
 def test_every_single_fault_of_the_suite_is_known() -> None:
@@ -236,3 +238,40 @@ def test_where_the_bench_differs_it_is_said_why() -> None:
     assert "" not in differing
     page = " ".join(PAGE.read_text(encoding="utf-8").lower().split())
     assert [text for text in sorted(differing) if text.lower() not in page] == []
+
+
+# --- esptool-js, in real time ----------------------------------------------------------------------------------------------
+
+STOPS = Verdict.FAILED_CLEAN
+IN_NODE: Mapping[str, Verdict] = {
+    "command-lost": OK,
+    "answer-lost": STOPS,
+    "answer-without-delimiter": STOPS,
+    "answer-length-wrong": OK,
+    "block-refused": OK,
+    "noise-before-answer": STOPS,
+    "text-before-answer": STOPS,
+    "answer-twice": OK,
+    "answer-cut": STOPS,
+    "answer-bad-escape": STOPS,
+    "empty-frame-first": OK,
+    "answer-other-opcode": STOPS,
+}
+"""What was measured of esptool-js: it does not fall over its own reader, and sends a block again that nobody answered."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_esptool_js_does_what_is_known_of_it() -> None:
+    try:
+        flasher = adapter("esptool-js", cache=peers.CACHE)
+    except FlasherEnvironmentError as error:
+        peers.or_skip(error)
+    order = Order(suite=Suite.SINGLES)
+    adapters = {flasher.name: flasher}
+    with processes(4) as executor:
+        (clean,) = run_clean([order.clean(flasher.name)], adapters, executor)
+        cases = [case for case in order.cases(flasher.name, clean.result.evidence) if case.preset in IN_NODE]
+        clean_s = {clean.case.id: clean.result.evidence.virtual_s}
+        found = {record.case.preset: record for record in run(cases, adapters, clean_s, executor)}
+    assert {name: found[name].judgement.verdict for name in IN_NODE} == IN_NODE, found
