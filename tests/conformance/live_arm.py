@@ -20,7 +20,7 @@ from flashcore.image import Region
 from flashcore.loader import After, Before, Flasher, Options, reset
 from flashcore.port import LineSupport, Port, ns
 from flashcore.protocol import boot_log
-from tests.conformance.live_limits import FLASH_OPS, opcodes
+from tests.conformance.live_limits import STUB_FLASH_OPS, opcodes
 
 SILENCE_S = 0.3
 """How long nothing must come before an exchange is over, as in the recording."""
@@ -187,7 +187,7 @@ class LiveArm:
         return bytes(heard)
 
     def _write(self, data: bytes) -> None:
-        if opcodes([data]) & FLASH_OPS:
+        if opcodes([data]) & STUB_FLASH_OPS:
             self._content = None
         clock = self.port.clock
         self.port.write(data, clock.now_ns() + ns(PATIENCE_S + len(data) * 20 / BAUD))

@@ -135,8 +135,11 @@ STUB_LIMITS = (
 )
 """Probes of the stubs left out, by file and name."""
 
-FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13, 0xD0, 0xD1, 0xD2, 0xD4})
-"""FLASH_*, FLASH_DEFL_*, READ_FLASH, SPI_FLASH_MD5, and the stubs' own."""
+FLASH_OPS = frozenset({0x02, 0x03, 0x04, 0x0E, 0x10, 0x11, 0x12, 0x13})
+"""FLASH_*, FLASH_DEFL_*, READ_FLASH and SPI_FLASH_MD5."""
+
+STUB_FLASH_OPS = FLASH_OPS | {0xD0, 0xD1, 0xD2, 0xD4}
+"""The same, and what only stubs know: ERASE_FLASH, ERASE_REGION, their READ_FLASH and FLASH_ENCRYPT_DATA."""
 
 OPCODE_LIMITS: dict[int, str] = {0x0F: "the chip changes its rate, and the recorder's line had none to follow with"}
 """Rows of ``rom_opcodes`` left out on any live chip, by opcode."""
@@ -200,7 +203,7 @@ def why_not_probe(probe: dict[str, Any], *, silicon: bool, scratch: bool = False
         return "needs other straps"
     if "efuse" in probe:
         return "needs a chip with other eFuses"
-    return _touches(probe, silicon=silicon, scratch=scratch) or _by_name(probe["name"], LIMITS, silicon=silicon)
+    return _touches(probe, FLASH_OPS, silicon=silicon, scratch=scratch) or _by_name(probe["name"], LIMITS, silicon=silicon)
 
 
 def why_not_stub(file: str, probe: dict[str, Any], *, silicon: bool, scratch: bool = False) -> str:
@@ -212,7 +215,7 @@ def why_not_stub(file: str, probe: dict[str, Any], *, silicon: bool, scratch: bo
         silicon: Whether the chip is silicon, or a model of it.
         scratch: Whether its flash is lent for scratch.
     """
-    reason = _touches(probe, silicon=silicon, scratch=scratch)
+    reason = _touches(probe, STUB_FLASH_OPS, silicon=silicon, scratch=scratch)
     return reason or _by_name(f"{file}-{probe['name']}", STUB_LIMITS, silicon=silicon)
 
 
@@ -236,12 +239,12 @@ def _by_name(name: str, limits: Iterable[Limit], *, silicon: bool) -> str:
     return ""
 
 
-def _touches(probe: dict[str, Any], *, silicon: bool, scratch: bool) -> str:
+def _touches(probe: dict[str, Any], flash_ops: frozenset[int], *, silicon: bool, scratch: bool) -> str:
     sent: list[bytes] = []
     for step in probe["exchanges"]:
         parts = step.get("send_chunks") or [step.get("send", "")]
         sent.append(b"".join(oracle.expand(part) for part in parts))
-    if opcodes(sent) & FLASH_OPS or "flash_before" in probe or "result" in probe:
+    if opcodes(sent) & flash_ops or "flash_before" in probe or "result" in probe:
         return _flash_is_off_limits(silicon=silicon, scratch=scratch)
     return ""
 
