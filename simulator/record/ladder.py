@@ -64,7 +64,7 @@ class Step:
         detail: What there is to say about it; may be empty.
         size: Bytes on the wire.
         fate: What became of it on its way.
-        fault: The fault that did it, where the fate is one.
+        fault: The fault that struck it, or that speaks in it.
         refused: Whether it is an answer that says no.
         count: How many equal steps in a row it stands for.
     """
@@ -157,7 +157,8 @@ def _with_fault(struck: Sequence[Step], fault: Step) -> tuple[list[Step], bool]:
     result = []
     for step in struck:
         if says and step.kind is way and step.fate is Fate.DELIVERED:
-            result.append(replace(step, fate=Fate.INVENTED, fault=fault.title))
+            # It mixes with what the chip says, so the text as a whole need not be the fault's.
+            result.append(replace(step, fault=fault.title))
         elif step.fate in (Fate.DELIVERED, Fate.MISHEARD):
             result.append(step)
         else:

@@ -234,7 +234,7 @@ def test_what_a_chip_says_to_a_closed_port_is_no_step() -> None:
 def test_talk_that_a_fault_makes_is_told_with_its_name() -> None:
     fault = "chip_to_bridge:always:chatter(source=nmea,period=0.01)"
     talk = [step for step in recorded(fault)[0] if step.fault]
-    assert {(step.fault, step.fate, step.kind) for step in talk} == {(fault, Fate.INVENTED, Kind.TO_HOST)}
+    assert {(step.fault, step.fate, step.kind) for step in talk} == {(fault, Fate.DELIVERED, Kind.TO_HOST)}
     assert all(step.end_ns - step.at_ns < 600_000_000 for step in talk if step.count == 1)
 
 
