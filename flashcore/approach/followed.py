@@ -15,7 +15,7 @@ from flashcore.approach.opening import REFUSES, Opener
 from flashcore.approach.patience import Patience
 from flashcore.errors import FlashcoreError, PortError, PortLostError, PortNotFoundError
 from flashcore.host import Host, PortInfo
-from flashcore.loader.session import CHANGED_OVER
+from flashcore.loader.line import CHANGED_OVER
 from flashcore.port import NS_PER_S, Clock, LineSupport, Port, ns
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from flashcore.errors import FlashcoreError, PortError, PortLostError
 from flashcore.host import ReturningPort
 from flashcore.loader.base import Loader
+from flashcore.loader.line import CHANGED_OVER
 from flashcore.loader.progress import Recovery
-from flashcore.loader.session import CHANGED_OVER, Session
+from flashcore.loader.session import Session
 
 _MAC_WORDS = (1, 2)
 """Words of the eFuses that hold the MAC address and its CRC."""

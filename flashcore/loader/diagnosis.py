@@ -127,6 +127,14 @@ def _booted(attempt: Attempt, report: boot_log.BootReport) -> ConnectError:
     }
     brownout = any("Brownout" in problem for problem in report.problems) or "BROWN" in report.reset_name.upper()
     power = " The chip's supply breaks down (brownout): use another cable, port or supply." if brownout else ""
+    if report.is_download_mode and not report.waiting_for_download and b"waiting for download" not in attempt.heard:
+        return ConnectError(
+            f"the chip starts for a download ({report.mode}) but does not wait for one, and answers none of {attempt.tries}",
+            hint="its eFuses may have turned UART download mode off (UART_DOWNLOAD_DIS), which cannot be undone: then only the "
+            f"firmware itself can update it.{power}",
+            code="connect.download_disabled",
+            context=context,
+        )
     if report.is_download_mode:
         return ConnectError(
             f"the chip waits for a download ({report.mode or 'waiting for download'}) but answers none of {attempt.tries}: "

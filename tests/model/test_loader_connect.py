@@ -193,6 +193,14 @@ def test_an_adapter_that_moves_rts_by_itself_is_found_out_by_what_it_cuts_short(
     assert desk.seconds < 4
 
 
+def test_a_chip_whose_efuses_forbid_a_download_is_not_blamed_on_a_wire() -> None:
+    desk = bench(board="esp32-no-download")
+    with pytest.raises(ConnectError, match="does not wait for one") as caught:
+        desk.open(ROM_ONLY)
+    assert caught.value.code == "connect.download_disabled"
+    assert "eFuses" in caught.value.hint
+
+
 def test_by_hand_the_buttons_are_waited_for_and_the_chip_is_not_reset_meanwhile() -> None:
     desk = rebuilt(wiring=Wiring.NONE)
     board = desk.port.device

@@ -84,7 +84,7 @@ def test_a_flash_that_erases_very_slowly_is_waited_for(loader: str) -> None:
     assert desk.world.board is not None
     desk.world.board.soc.flash.load(0, Random(1).randbytes(0x80000))
     written(desk, loader, firmware(0x40000))
-    assert desk.of(Recovery) == []
+    assert {event.cause for event in desk.of(Recovery)} <= {"transfer.busy"}
 
 
 @pytest.mark.parametrize("loader", LOADERS)

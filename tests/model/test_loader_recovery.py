@@ -89,7 +89,8 @@ def test_a_refused_block_is_sent_again_to_a_stub_without_starting_over() -> None
 def test_after_a_lost_answer_the_write_goes_on_at_the_last_good_sector() -> None:
     desk = bench("d2h:nth_frame(FLASH_DATA,3):drop")
     write(desk, "stub2", compress=False, size=0x14000)
-    (recovery,) = desk.of(Recovery)
+    busy, recovery = desk.of(Recovery)
+    assert busy.cause == "transfer.busy"
     assert recovery.resumes_at is not None
     assert OFFSET + 0x8000 <= recovery.resumes_at <= OFFSET + 0xC000
     assert recovery.resumes_at % 0x1000 == 0
