@@ -3,8 +3,9 @@
 from simulator.testing.fired import expect_fired
 from simulator.testing.live_link import LiveLink
 from simulator.testing.plugged_in import plugged_in
+from simulator.testing.plugging import Plugged, plug, unplug
 from simulator.testing.port_bench import PortBench
 from simulator.testing.port_checks import check_port
 from simulator.testing.virtual_board import VirtualBoard
 
-__all__ = ["LiveLink", "PortBench", "VirtualBoard", "check_port", "expect_fired", "plugged_in"]
+__all__ = ["LiveLink", "Plugged", "PortBench", "VirtualBoard", "check_port", "expect_fired", "plug", "plugged_in", "unplug"]

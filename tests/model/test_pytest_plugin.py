@@ -228,6 +228,25 @@ def test_a_fixture_that_is_put_aside_is_none_of_ours(espsim_url):
     result.assert_outcomes(passed=4)
 
 
+def test_more_boards_can_be_plugged_into_the_computer(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+from serial.tools.list_ports import comports
+from simulator.testing import plug
+
+def test_ports(espsim_fleet, espsim_board):
+    other = plug(espsim_board, "ttgo-lora32-v1")
+    plug(espsim_board, "gps")
+    assert len(comports()) == len(espsim_fleet.ports()) == 3
+    flash(espsim_fleet.open(other.port))
+    assert other.flash[0x10000:0x10000 + len(DATA)] == DATA
+    assert set(espsim_board.flash) == {0xFF}
+""",
+    )
+    result.assert_outcomes(passed=1)
+
+
 FAILING = """
 @pytest.mark.espsim(fault=["d2h:nth_frame(SYNC,2):drop", "d2h:nth_frame(FLASH_DATA,9):drop"])
 def test_fails(espsim_board, espsim_port):
@@ -383,7 +402,7 @@ def test_workers_write_the_same_transcripts_and_reports_as_one_process(pytester:
 
 def test_marker_fixtures_and_options_explain_themselves(pytester: pytest.Pytester) -> None:
     run(pytester, "", "--markers").stdout.fnmatch_lines(["@pytest.mark.espsim(board=..., fault=..., *"])
-    for name in ("espsim_board", "espsim_port", "espsim_url"):
+    for name in ("espsim_board", "espsim_port", "espsim_url", "espsim_fleet"):
         run(pytester, "", "--fixtures").stdout.re_match_lines([rf"{name} -- .*", r"    .*espsim_board|    .*board.*"])
     run(pytester, "", "--help").stdout.fnmatch_lines(["*--espsim-seed=N*", "*--espsim-transcripts=DIR*", "*espsim_seed*"])
 

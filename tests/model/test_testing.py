@@ -11,14 +11,14 @@ import serial
 from serial.tools import list_ports
 from serial.tools.list_ports import comports
 
-from flashcore.errors import ConnectError, DeadlineExceededError, ScenarioError
+from flashcore.errors import ConnectError, DeadlineExceededError, PortLostError, PortNotFoundError, ScenarioError
 from flashcore.image import Region
 from flashcore.loader import Flasher, Options
 from simulator.links.protocol_sim import ENDPOINTS, VirtualHang
 from simulator.record.ladder import ladder
 from simulator.record.transits import Fate
 from simulator.scenario import Scenario
-from simulator.testing import VirtualBoard, expect_fired, plugged_in
+from simulator.testing import VirtualBoard, expect_fired, plug, plugged_in, unplug
 
 SECOND_SYNC = "d2h:nth_frame(SYNC,2):drop"
 THOUSANDTH = "d2h:nth_frame(1000):drop"
@@ -184,6 +184,44 @@ def test_a_port_is_stuck_no_longer_than_its_deadline() -> None:
     with pytest.raises(DeadlineExceededError):
         port.write(bytes(1 << 16), deadline)
     assert port.clock.now_ns() == deadline
+
+
+def test_boards_on_one_computer_have_names_flash_and_time_in_common() -> None:
+    board = VirtualBoard(Scenario())
+    host = board.world.host
+    twins = [plug(board, "esp32-devkitc") for _ in range(2)]
+    names = [board.world.port, *(twin.port for twin in twins)]
+    assert [port.device for port in host.ports()] == names == ["/dev/ttyUSB0", "/dev/ttyUSB1", "/dev/ttyUSB2"]
+    with Flasher.open(host.open(twins[1].port), Options(use_stub=False)) as flasher:
+        flasher.write([Region(offset=0x10000, data=b"here")], force=True)
+    assert twins[1].flash[0x10000:0x10004] == b"here"
+    assert set(twins[0].flash) == set(board.flash) == {0xFF}
+    assert twins[0].device.kernel is board.world.device.kernel
+
+
+def test_a_cable_can_be_pulled_and_plugged_in_again() -> None:
+    board = VirtualBoard(Scenario())
+    host, name = board.world.host, board.world.port
+    port = host.open(name)
+    unplug(board, name, back_s=2)
+    with pytest.raises(PortLostError):
+        port.read(1, board.clock.now_ns() + 1_000_000)
+    port.close()
+    with pytest.raises(PortNotFoundError):
+        host.open(name)
+    assert host.ports() == []
+    board.run_for(3)
+    with Flasher.open(host.open(name), Options(use_stub=False)):
+        pass
+
+
+def test_a_device_or_port_that_does_not_exist_is_refused() -> None:
+    board = VirtualBoard(Scenario())
+    with pytest.raises(ScenarioError, match="no device 'ttgo-lora32-v3'"):
+        plug(board, "ttgo-lora32-v3")
+    with pytest.raises(ScenarioError, match="no port '/dev/ttyUSB7'"):
+        unplug(board, "/dev/ttyUSB7")
+    assert plug(board, "gps").flash == b""
 
 
 def test_the_public_names_are_all_there() -> None:
