@@ -249,7 +249,7 @@ BRIDGES: Mapping[str, BridgeSpec] = MappingProxyType(
                 max_baud=921_600,
                 tx_buffer=256,
                 has_lines=False,
-                source="fault catalogue, notes on bridges: a micro-controller as a bridge has tiny buffers and passes no lines",
+                source="fault catalogue row 42: a microcontroller as a bridge has a small buffer and passes no lines",
             ),
             BridgeSpec(
                 name="ideal",
