@@ -36,6 +36,7 @@ class Entry(Part, frozen=True, kw_only=True):
         clean_virtual_s: How long the job takes without faults.
         fired: How often faults struck.
         repeat: The command that repeats it.
+        after_fault_s: Virtual seconds from the first strike of a fault until it gave up or was done; ``None`` if none struck.
         reason: Why the verdict is this one.
         exercised: Whether every planned fault struck as it was meant to.
         faults: The faults, as text or by name.
@@ -53,6 +54,7 @@ class Entry(Part, frozen=True, kw_only=True):
     clean_virtual_s: float
     fired: int
     repeat: str
+    after_fault_s: float | None = None
     reason: str = ""
     exercised: bool = True
     faults: tuple[str, ...] = ()

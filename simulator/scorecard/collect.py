@@ -82,6 +82,7 @@ def _entry(record: Record, ladder: tuple[Step, ...]) -> Entry:
         diagnosis=record.judgement.diagnosis,
         virtual_s=evidence.virtual_s,
         clean_virtual_s=record.clean_s,
+        after_fault_s=record.result.evidence.after_fault_s,
         fired=evidence.fired,
         repeat=record.case.repeat(),
         reason=record.judgement.reason,
