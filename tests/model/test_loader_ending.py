@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flashcore.errors import ImageError
+from flashcore.errors import DeadlineExceededError, ImageError
 from flashcore.image import Region
 from flashcore.loader import Options
 from flashcore.loader.progress import Closed
@@ -87,3 +87,18 @@ def test_listening_ends_when_the_chip_falls_silent() -> None:
         flasher.write(INSTALL)
         before = desk.seconds
     assert desk.seconds - before < 2.2
+
+
+def test_a_port_that_is_stuck_at_the_end_makes_no_error_of_a_good_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = bench()
+
+    def stuck(data: bytes, deadline_ns: int) -> None:
+        raise DeadlineExceededError("the driver is stuck", code="port.write_stuck")
+
+    with desk.open(ROM) as flasher:
+        flasher.write(INSTALL)
+        monkeypatch.setattr(board_of(desk).adapter, "set_lines", lambda dtr, rts: board_of(desk).kernel.now)
+        monkeypatch.setattr(desk.port, "write", stuck)
+    assert len(desk.of(Closed)) == 1
+    for part in INSTALL:
+        assert desk.flash(part.offset, part.size) == part.data
