@@ -92,9 +92,11 @@ class Scenario:
             PlanError: A fault is unknown or malformed.
         """
         from simulator.board.presets import preset
+        from simulator.outset import changed
 
-        preset(self.board)
-        _plans(self.faults)
+        board = preset(self.board)
+        for plan in _plans(self.faults):
+            board = changed(board, plan.board)
         if self.firmware:
             from simulator.chip.firmware import profile
 

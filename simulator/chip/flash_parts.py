@@ -11,11 +11,12 @@ from knowledge of the data sheets named in each `FlashPart.source`; revisions of
 
 from __future__ import annotations
 
-import difflib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from simulator.chip.names import unknown
 
 US = 1_000
 """Nanoseconds in a microsecond."""
@@ -254,11 +255,9 @@ def part(name: str) -> FlashPart:
         The part.
 
     Raises:
-        KeyError: There is none; the text names the nearest ones.
+        ScenarioError: There is none; the message lists all, the hint names the nearest.
     """
-    found = PARTS.get(name)
-    if found is not None:
-        return found
-    by_fold = {known.casefold(): known for known in PARTS}
-    near = [by_fold[fold] for fold in difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.4)]
-    raise KeyError(f"no flash part {name!r}; nearest: {', '.join(near or sorted(PARTS))}")
+    try:
+        return PARTS[name]
+    except KeyError:
+        raise unknown("flash part", name, PARTS) from None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flashcore.errors import ScenarioError
 from simulator.chip.flash_parts import MS, PARTS, US, FlashPart, part
 from simulator.chip.nor_flash import FlashEffect, FlashOperation, NorFlash
 
@@ -46,7 +47,7 @@ class TestParts:
         assert flash.program(0, bytes(1000)) == flash.erase(0, 1 << 20) == flash.erase_chip() == 0
 
     def test_an_unknown_part_names_its_neighbours(self) -> None:
-        with pytest.raises(KeyError, match="W25Q32JV"):
+        with pytest.raises(ScenarioError, match="W25Q32JV"):
             part("w25q32")
 
     @pytest.mark.parametrize("name", ["W25Q32JV", "GD25Q32C", "XM25QH32B"])
