@@ -144,7 +144,7 @@ class FollowedPort:
                     port = self._opener.open(found.device, self._baudrate)
                     self._take(found if self._info is not None else None, port)
                     return ours
-                except PortNotFoundError:
+                except (PortNotFoundError, PortLostError):
                     failure = None
                 except PortError as error:
                     failure = error

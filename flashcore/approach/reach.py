@@ -9,7 +9,7 @@ from flashcore.approach.candidates import Candidate, candidates, twins
 from flashcore.approach.followed import FollowedPort
 from flashcore.approach.opening import Opener
 from flashcore.approach.patience import DEFAULT_PATIENCE, Patience
-from flashcore.errors import NoAnswerError, PortBusyError, PortDeniedError, PortError, PortNotFoundError
+from flashcore.errors import NoAnswerError, PortBusyError, PortDeniedError, PortError, PortLostError, PortNotFoundError
 from flashcore.host import Host, PortInfo
 from flashcore.loader import Flasher, OnEvent, Options
 from flashcore.loader.progress import Recovery, ignore
@@ -103,7 +103,8 @@ class _Way:
                 last = number == len(names) - 1
                 try:
                     port = self._opener.open(name, 115200, has_twin=not last)
-                except PortNotFoundError:
+                except (PortNotFoundError, PortLostError):
+                    # It went while it was being opened.
                     continue
                 except (PortBusyError, PortDeniedError) as error:
                     if last:

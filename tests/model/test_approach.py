@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from flashcore.errors import FlashcoreError, PortError
+from flashcore.image import Region
 from simulator.faults.presets.host_table import DeviceSetup, PortSetup
 from simulator.host import virtual_host
 from simulator.host.system import Refusal
-from tests.model.host_world import Desk, Gate, desk
+from tests.model.host_world import IMAGE, OFFSET, Desk, Gate, desk
 
 BOARD = DeviceSetup()
 TWINS = DeviceSetup(ports=(PortSetup(driver="macos-apple"), PortSetup(driver="macos-vendor")))
@@ -186,3 +187,62 @@ def test_names_that_swap_do_not_mislead() -> None:
     place.at(4, swap)
     place.write("/dev/ttyUSB0")
     assert place.holds
+
+
+def silence(place: Desk, *names: str) -> None:
+    """Let nothing come back through ports of these names."""
+    nodes = [place.host.node(name) for name in names]
+    taps = place.board.adapter.taps.bridge_to_host
+    taps.append(lambda chunk: () if any(node is not None and node.opened for node in nodes) else (chunk,))
+
+
+def test_a_silent_port_is_passed_by_through_its_twin() -> None:
+    place = desk(TWINS, os="macos", board="ttgo-lora32-v1")
+    silence(place, VENDOR)
+    place.write()
+    assert place.holds
+    assert "connect.no_answer" in place.recoveries
+    assert place.host.still_open == []
+
+
+def test_where_both_twins_are_silent_the_first_one_is_the_diagnosis() -> None:
+    place = desk(TWINS, os="macos", board="ttgo-lora32-v1")
+    silence(place, VENDOR, APPLE)
+    error = caught(place)
+    assert (error.code, VENDOR in error.message) == ("connect.no_answer", True)
+    assert [node.opens for node in place.unit.nodes] == [1, 1]
+
+
+def test_a_port_that_goes_while_it_is_being_opened_is_waited_for() -> None:
+    place = desk(DeviceSetup(ports=(PortSetup(open_s=0.5),)))
+    place.at(0.2, lambda: place.host.remove(place.unit, back_ns=10**9))
+    place.write()
+    assert place.holds
+
+
+def test_a_read_and_an_erase_outlive_the_port_too() -> None:
+    place = desk()
+    with place.reach() as flasher:
+        flasher.write([Region(offset=OFFSET, data=IMAGE)])
+        for powered in (True, False):
+            now = place.seconds
+            place.at(now + 0.5, lambda powered=powered: place.host.remove(place.unit, back_ns=10**9, powered=powered))
+            assert flasher.read(OFFSET, len(IMAGE)) == IMAGE
+            assert place.seconds > now + 1.5
+        place.at(place.seconds + 0.05, lambda: place.host.remove(place.unit, back_ns=10**9))
+        flasher.erase(OFFSET, len(IMAGE))
+    assert place.board.soc.flash.is_blank(OFFSET, len(IMAGE))
+    assert place.host.still_open == []
+
+
+def test_a_port_that_keeps_going_is_given_up_after_a_while() -> None:
+    place = desk()
+
+    def go() -> None:
+        place.host.remove(place.unit, back_ns=10**8)
+        place.board.kernel.after(4 * 10**8, go)
+
+    place.at(3, go)
+    error = caught(place)
+    assert error.code == "port.lost"
+    assert place.seconds < 60
