@@ -43,6 +43,7 @@ def info_command(ctx: click.Context, /, **options: object) -> None:
         lines = [
             f"Chip:     {info.silicon}",
             f"Features: {', '.join(info.silicon.features)}",
+            f"Security: {info.security}",
             f"Crystal:  {crystal}",
             f"MAC:      {mac}",
             f"Flash:    {info.flash_size >> 20} MB, id 0x{info.jedec_id:06x}",

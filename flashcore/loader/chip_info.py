@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from flashcore.chips import ChipSpec
 from flashcore.chips.esp32 import Crystal, Silicon, identify
+from flashcore.loader import security
 from flashcore.loader.base import Loader
+from flashcore.loader.security import Security
 from flashcore.loader.target import Target
 
 
@@ -17,6 +19,7 @@ class ChipInfo:
     Args:
         chip: The kind of chip.
         silicon: Package, revision, features and MAC address.
+        security: What its eFuses forbid.
         crystal: Its frequency; ``None`` if a stub that was running already hides it.
         jedec_id: Id of the flash chip, 0xMMTTCC.
         flash_size: Its size in bytes.
@@ -25,6 +28,7 @@ class ChipInfo:
 
     chip: ChipSpec
     silicon: Silicon
+    security: Security
     crystal: Crystal | None
     jedec_id: int
     flash_size: int
@@ -35,6 +39,8 @@ class ChipInfo:
         return {
             "chip": self.chip.name,
             **self.silicon.to_json(),
+            "flash_encryption": self.security.encrypted,
+            "secure_boot": self.security.secure_boot,
             "crystal_mhz": self.crystal.nominal if self.crystal else None,
             "flash_id": f"0x{self.jedec_id:06x}",
             "flash_size": self.flash_size,
@@ -61,6 +67,7 @@ def ask(target: Target) -> ChipInfo:
     return ChipInfo(
         chip=chip,
         silicon=silicon,
+        security=security.of(words[security.CRYPT_WORD], words[security.DONE_WORD]),
         crystal=target.insist(lambda _: target.crystal()),
         jedec_id=target.jedec_id(),
         flash_size=size,

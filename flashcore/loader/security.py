@@ -16,8 +16,11 @@ from flashcore.image import Region
 from flashcore.loader.base import Loader
 from flashcore.loader.target import Target
 
-_CRYPT_WORD, _CRYPT_SHIFT, _CRYPT_MASK = 0, 20, 0x7F
-_DONE_WORD = 6
+CRYPT_WORD = 0
+"""eFuse word that tells of flash encryption."""
+DONE_WORD = 6
+"""eFuse word that tells of secure boot."""
+_CRYPT_SHIFT, _CRYPT_MASK = 20, 0x7F
 _ABS_DONE_0, _ABS_DONE_1 = 1 << 4, 1 << 5
 
 
@@ -33,6 +36,10 @@ class Security:
     encrypted: bool
     secure_boot: int
 
+    def __str__(self) -> str:
+        parts = ["flash encryption"] * self.encrypted + [f"secure boot V{self.secure_boot}"] * bool(self.secure_boot)
+        return ", ".join(parts) or "none"
+
 
 def read(target: Target) -> Security:
     """Ask the chip.
@@ -46,7 +53,11 @@ def read(target: Target) -> Security:
         before, words = words, target.insist_in_step(_words)
         if words == before:
             break
-    crypt, done = words
+    return of(*words)
+
+
+def of(crypt: int, done: int) -> Security:
+    """Return what the eFuse words `CRYPT_WORD` and `DONE_WORD` say."""
     return Security(
         encrypted=(crypt >> _CRYPT_SHIFT & _CRYPT_MASK).bit_count() % 2 == 1,
         secure_boot=2 if done & _ABS_DONE_1 else int(bool(done & _ABS_DONE_0)),
@@ -86,4 +97,4 @@ def check(target: Target, regions: Sequence[Region], *, force: bool) -> None:
 
 def _words(loader: Loader) -> tuple[int, int]:
     base = loader.chip.efuse_base
-    return loader.read_reg(base + 4 * _CRYPT_WORD), loader.read_reg(base + 4 * _DONE_WORD)
+    return loader.read_reg(base + 4 * CRYPT_WORD), loader.read_reg(base + 4 * DONE_WORD)

@@ -126,6 +126,17 @@ def test_with_force_a_secure_chip_is_written_and_the_findings_say_so() -> None:
     assert "image.encrypted_flash" in [finding.code for finding in flasher.findings]
 
 
+@pytest.mark.parametrize(
+    ("board", "said"),
+    [("esp32-devkitc", "none"), ("esp32-encrypted", "flash encryption"), ("esp32-secure-boot", "secure boot V2")],
+)
+def test_the_chip_says_what_its_efuses_forbid(board: str, said: str) -> None:
+    with bench(board=board).open(ROM_ONLY) as flasher:
+        info = flasher.info()
+    assert str(info.security) == said
+    assert info.to_json()["flash_encryption"] is (board == "esp32-encrypted")
+
+
 def test_secure_boot_lets_an_app_through() -> None:
     desk = bench(board="esp32-secure-boot")
     with desk.open(ROM_ONLY) as flasher:
