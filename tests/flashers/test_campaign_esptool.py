@@ -54,6 +54,17 @@ def test_each_task_has_a_world_and_modules_of_its_own() -> None:
     assert failed.evidence.recoverable
 
 
+def test_reasons_come_from_the_flashers_own_logger_where_it_has_one() -> None:
+    task = Task(scenario=Scenario(faults=("silent-line",)), job=Job.of_size(4096))
+    told = {release: next(iter(esptool(release).run([task]))) for release in ("3.3", peers.INSTALLED)}
+    assert told["3.3"].errors == ()
+    (error,) = told[peers.INSTALLED].errors
+    assert error.startswith("A fatal error occurred: Failed to connect to Espressif device: No serial data received.")
+    for result in told.values():
+        assert "\x1b[" not in result.messages
+        assert "No serial data received." in result.messages
+
+
 def test_results_are_the_same_for_any_number_of_processes() -> None:
     adapter = esptool(peers.INSTALLED)
     cases = Order().cases(adapter.name, _evidence(adapter))

@@ -219,6 +219,19 @@ def test_what_is_to_be_read_lies_on_the_flash_before() -> None:
     assert not result.evidence.touched
 
 
+def test_a_used_flash_has_something_to_erase_and_something_beside_it() -> None:
+    blank, used = (judged(replace(Job.of_size(8192), used=used))[0].evidence for used in (False, True))
+    assert (blank.holds, used.holds, used.astray) == (True, True, False)
+    _, judgement = judged(replace(Job.of_size(8192), used=True), writes_and_erases_more)
+    assert "flash outside the images changed" in judgement.reason
+
+
+def writes_and_erases_more(port: VirtualPort, job: Job, say: Say) -> None:
+    with Flasher.open(port, ROM) as flasher:
+        flasher.write([Region(offset=image.offset, data=image.data()) for image in job.images])
+        flasher.erase(0x12000, 4096)
+
+
 def test_a_clean_run_counts_what_faults_may_strike() -> None:
     evidence = judged(Job(images=BYTES))[0].evidence
     assert evidence.frames_to_device > 10
