@@ -268,7 +268,10 @@ class SerialAdapter:
     def cut(self) -> None:
         """The chip stopped in the middle of sending: bytes that are not complete yet never come."""
         now = self._kernel.now
-        kept = [chunk.split(chunk.received_by(now))[0] if chunk.byte_ns else chunk for chunk in self._incoming]
+        kept = [
+            chunk.split(chunk.received_by(now))[0] if chunk.byte_ns and chunk.end_ns > now else chunk
+            for chunk in self._incoming
+        ]
         self._incoming = deque(chunk for chunk in kept if chunk.data)
 
     def discard_input(self) -> None:
