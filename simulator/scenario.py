@@ -159,11 +159,14 @@ class Scenario:
             report=lambda text: device.observe("fault", text.encode()),
         )
         planned: list[PlannedFault] = []
-        for plan in plans:
-            always = install(bench, oddities(plan.board), rng, prefix=f"{plan.name}.board")
-            active = install(bench, plan.faults, rng, prefix=plan.name)
+        for number, plan in enumerate(plans):
+            # The same fault twice is two faults, each with dice of its own.
+            again = sum(other.name == plan.name for other in plans[:number])
+            prefix = f"{plan.name}#{again + 1}" if again else plan.name
+            always = install(bench, oddities(plan.board), rng, prefix=f"{prefix}.board")
+            active = install(bench, plan.faults, rng, prefix=prefix)
             if described and plan.host is described[-1]:
-                active += install_at_ports(host, rng, bench.report, prefix=plan.name)
+                active += install_at_ports(host, rng, bench.report, prefix=prefix)
             # What stands in place of the board is there whether or not somebody looks.
             met = (lambda: bool(kinds) or host.looks > 0 or device.adapter.opens > 0) if plan.is_state else None
             planned.append(PlannedFault(plan.name, active, always, any_one=plan.any_one, touched=met))

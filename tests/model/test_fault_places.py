@@ -365,6 +365,11 @@ class TestWhen:
         draws = [[built.planned[0].active[0]._dice.below(1000) for _ in range(5)] for built in (one, two)]  # type: ignore[attr-defined]
         assert draws[0] == draws[1]
 
+    def test_the_same_fault_twice_has_two_dice(self) -> None:
+        built = world("d2h:chance(0.5):drop", "d2h:chance(0.5):drop", seed=5)
+        draws = [[planned.active[0]._dice.below(1000) for _ in range(5)] for planned in built.planned]  # type: ignore[attr-defined]
+        assert draws[0] != draws[1]
+
     def test_what_needs_a_board_is_refused_where_there_is_none(self) -> None:
         with pytest.raises(PlanError, match="needs a board"):
             Scenario(faults=("wrong-port-modem", "power:at(1):brownout")).build()
