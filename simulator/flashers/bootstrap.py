@@ -78,7 +78,7 @@ def main() -> int:
     from flashcore.errors import FlashcoreError
     from simulator.flashers.host_files import HostFiles
     from simulator.flashers.job import Request
-    from simulator.flashers.plug import plug_in
+    from simulator.flashers.plug import by_name, plug_in
 
     request = Request.from_json(job["request"])
     try:
@@ -89,7 +89,9 @@ def main() -> int:
         return int(error.exit_code)
     _contain(world)
     clock.world = world
-    plug_in(job["name"], world.host)
+    endpoint = plug_in(job["name"], world.host)
+    job["argv"] = by_name(endpoint, job["argv"])
+    os.environ["ESPSIM_PORT"] = by_name(endpoint, [endpoint.url])[0]
     HostFiles(world.host, pathlib.Path(job["host"]))
     signal.signal(signal.SIGTERM, _terminated)
     sys.excepthook = _report

@@ -5,7 +5,7 @@ Real ports disappear from the list, so that a flasher left to find its port by i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -42,6 +42,16 @@ def plug_in(name: str, host: VirtualHost, undo: ExitStack | None = None) -> Endp
         for step in restore:
             undo.callback(step)
     return endpoint
+
+
+def by_name(endpoint: Endpoint, words: Sequence[str]) -> list[str]:
+    """Return `words` with the port's name in place of its URL, where the computer is one that a preset describes.
+
+    There the name is part of the matter: users write it down, systems and flashers repeat it in their errors.
+    """
+    if not endpoint.host.described or not endpoint.path:
+        return list(words)
+    return [word.replace(endpoint.url, endpoint.path) for word in words]
 
 
 def _open_by_path() -> Callable[[], None]:

@@ -130,21 +130,22 @@ def _carry_out(
     from simulator.flashers.adapter import NOTHING, Result
     from simulator.flashers.ending import crashed
     from simulator.flashers.evidence import Watch, WorldFailureError
-    from simulator.flashers.plug import plug_in
+    from simulator.flashers.plug import by_name, plug_in
     from simulator.flashers.task import Task
 
     signal.alarm(job["wall_s"])
     task = Task.from_json(item["task"])
     watch = Watch(task)
     clock.watch = watch
-    plug_in(job["name"], watch.world.host)
+    endpoint = plug_in(job["name"], watch.world.host)
+    commands = [by_name(endpoint, words) for words in item["commands"]]
     end = _End()
     said: list[str] = []
     for number in range(task.job.sessions):
         if number:
             watch.pause()
         errors.clear()
-        end = _session(item["commands"], job["target"] if job["kind"] != "code" else "-c", function)
+        end = _session(commands, job["target"] if job["kind"] != "code" else "-c", function)
         said.append(end.messages)
         if end.hung or end.problem:
             break
