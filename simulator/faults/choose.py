@@ -154,7 +154,7 @@ def watch(where: Where, trigger: Trigger, bench: Bench, dice: Dice, tell: Callab
         case triggers.At(seconds) | triggers.After(seconds):
             kernel.at(round(seconds * S), tell, priority=-1)
         case triggers.AfterTrigger(inner, seconds):
-            watch(where, inner, bench, dice, lambda: _later(bench, seconds, tell))
+            watch(where, inner, bench, dice, _Later(bench, seconds, tell, once=isinstance(inner, triggers.ONCE)))
         case triggers.Session() | triggers.NthOpen():
             adapter.on_open.append(partial(_counted, Counter(trigger, dice), tell))
         case triggers.NthReconfigure():
@@ -176,8 +176,20 @@ def watch(where: Where, trigger: Trigger, bench: Bench, dice: Dice, tell: Callab
             assert_never(trigger)
 
 
-def _later(bench: Bench, seconds: float, tell: Callable[[], None]) -> None:
-    bench.kernel.after(round(seconds * S), tell)
+class _Later:
+    """Tells some time later than it is told, and of a trigger that means one thing only the first time."""
+
+    def __init__(self, bench: Bench, seconds: float, tell: Callable[[], None], *, once: bool) -> None:
+        self._kernel = bench.kernel
+        self._delay_ns = round(seconds * S)
+        self._tell = tell
+        self._once = once
+        self._told = False
+
+    def __call__(self) -> None:
+        if not (self._once and self._told):
+            self._told = True
+            self._kernel.after(self._delay_ns, self._tell)
 
 
 def _counted(counter: Counter, tell: Callable[[], None]) -> None:

@@ -146,6 +146,15 @@ class TestDeeds:
         built.device.advance(built.device.kernel.now + 200 * MS)
         assert b"rst:0xf" in built.device.drain()
 
+    def test_a_trigger_behind_the_nth_frame_goes_off_once(self) -> None:
+        built = synced(
+            world("chip:after(nth_frame(READ_REG,1),0.2):no_reply", "chip:after(nth_frame(READ_REG,1),0.2):brownout")
+        )
+        for _ in range(3):
+            said(built, encode(commands.read_reg(MAGIC).pack()), 50 * MS)
+        built.device.advance(built.device.kernel.now + S)
+        assert built.planned[1].fired == 1
+
     def test_power_that_is_cut_comes_back(self) -> None:
         built = opened(world("power:at(0.1):power_cut(0.3)"))
         board = built.board
