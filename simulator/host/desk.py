@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from simulator.board.board import AdapterDevice, Board
+from simulator.board.board import AdapterDevice, Board, EventSink
 from simulator.board.bridge import Driver
 from simulator.board.decoys import Decoy
 from simulator.board.presets import preset
@@ -15,9 +14,6 @@ from simulator.host.unit import Identity, PortNode, Unit
 from simulator.host.virtual_host import VirtualHost
 from simulator.kernel import S
 from simulator.rng import Rng
-
-EventSink = Callable[[int, str, bytes], None]
-"""Takes the time in nanoseconds, the kind and the content of each event."""
 
 
 @dataclass(slots=True)

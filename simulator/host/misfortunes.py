@@ -206,6 +206,8 @@ class _Appearances:
         self._away_ns = max(1, round(action.every * S) - self._up_ns)
         self._holds = holds
         self._struck = struck
+        self._missed = False
+        """Whether somebody has looked for the device since it went."""
 
     def begin(self) -> None:
         """The device is away now."""
@@ -213,7 +215,8 @@ class _Appearances:
         self._go()
 
     def _looked_for(self) -> None:
-        if not self._unit.present and self._holds():
+        if not self._unit.present and not self._missed and self._holds():
+            self._missed = True
             self._struck("whoever looked for the port")
 
     def _go(self) -> None:
@@ -224,6 +227,7 @@ class _Appearances:
             return
         if self._unit.opened:
             self._struck("an open port")
+        self._missed = False
         self._host.remove(self._unit)
         self._unit.device.kernel.after(self._away_ns, self._come)
 
