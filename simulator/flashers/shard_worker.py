@@ -145,7 +145,8 @@ def _carry_out(
         if number:
             watch.pause()
         errors.clear()
-        end = _session(commands, job["target"] if job["kind"] != "code" else "-c", function)
+        program = job["target"] if job["kind"] != "code" else "-c"
+        end = _session(commands, program, function, job["folders"])
         said.append(end.messages)
         if end.hung or end.problem:
             break
@@ -179,7 +180,7 @@ class _End:
     messages = ""
 
 
-def _session(commands: list[list[str]], program: str, function: Callable[[], object]) -> _End:
+def _session(commands: list[list[str]], program: str, function: Callable[[], object], folders: dict[str, str]) -> _End:
     """Start the flasher once per command, as a shell would with ``&&`` between, and close its ports as the system would."""
     from simulator.flashers.ending import plain
     from simulator.flashers.evidence import WorldFailureError
@@ -197,7 +198,7 @@ def _session(commands: list[list[str]], program: str, function: Callable[[], obj
                 end.status = _status(leave.code)
             except VirtualHang as hang:
                 end.status, end.hung = 124, True
-                sys.stderr.write(f"\nhangs: {hang}\n")
+                sys.stderr.write(f"\nhangs: {hang}{_place(hang, folders)}\n")
             except WorldFailureError as failure:
                 end.status, end.problem = 70, f"the simulator failed: {failure}"
             except BaseException as error:  # noqa: BLE001 - what the interpreter would do with it
@@ -216,6 +217,17 @@ def _session(commands: list[list[str]], program: str, function: Callable[[], obj
         output.seek(0)
         end.messages = plain(output.read())
     return end
+
+
+def _place(hang: BaseException, folders: dict[str, str]) -> str:
+    """Return where in the flasher's own code it waits, as far as that can be seen."""
+    trace, found = hang.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(tuple(folders.values())):
+            found = f", in {code.co_name} at {os.path.basename(code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 def _content(files: list[str]) -> bytes | None:

@@ -73,6 +73,8 @@ def test_a_wait_without_end_is_ended_in_virtual_time(tmp_path: Path) -> None:
     )
     assert (reading.hung, sleeping.hung) == (True, True)
     assert (reading.status, sleeping.evidence.virtual_s) == (124, 1000.0)
+    assert ", in task0 at tool.py:" in reading.messages
+    assert ", in task1 at tool.py:" in sleeping.messages
 
 
 def test_a_task_that_is_killed_or_never_ends_leaves_a_result_and_the_others_alone(tmp_path: Path) -> None:
