@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,18 @@ def test_a_fault_at_any_frame_is_survived_and_each_one_strikes(clean: Record) ->
     assert len(records) == 60
     assert [record.case.faults for record in records if record.judgement.verdict is not Verdict.RECOVERED] == []
     assert all(record.result.evidence.exercised for record in records)
+
+
+def test_whatever_happens_to_the_frames_of_a_block_is_survived() -> None:
+    order = Order(suite=Suite.EXHAUSTIVE, size=1024, limit=80)
+    (counted,) = run_clean([order.clean("flashcore")], ADAPTERS, InTurn())
+    cases = order.cases("flashcore", counted.result.evidence)
+    clean_s = {counted.case.id: counted.result.evidence.virtual_s}
+    found = Counter(record.judgement.verdict for record in run(cases, ADAPTERS, clean_s, InTurn()))
+    assert len(order.points("flashcore", counted.result.evidence)) == 4095
+    # Where an answer never comes since its question was lost, the fault planned for that answer cannot strike.
+    assert set(found) <= {Verdict.RECOVERED, Verdict.NOT_EXERCISED}
+    assert found[Verdict.RECOVERED] > 60
 
 
 def test_results_are_the_same_for_any_number_of_processes(clean: Record) -> None:

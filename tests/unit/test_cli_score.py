@@ -61,11 +61,20 @@ def test_a_second_run_takes_what_the_first_has_kept(tmp_path: Path, capsys: pyte
     assert len(path.read_text().splitlines()) == 1
 
 
+def test_any_program_takes_part_by_its_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of(["score", "--command", "true {port} {address} {image}", "--fault", "silent-line", *LITTLE]) == 0
+    out = capsys.readouterr().out
+    assert "FALSE_SUCCESS" in out
+    assert "espsim score 'true {port} {address} {image}' --board esp32-devkitc --seed 0 --size 4096 --fault silent-line" in out
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
         (["score"], 2, "FLASHER"),
         (["score", "avrdude"], 2, "unknown flasher 'avrdude'"),
+        (["score", "--command", "mytool {prot} {address} {image}"], 2, "unknown mark {prot}"),
+        (["score", "flashcore", "--suite", "sweep", "--size", "1024", "--frame", "h2d:SYNK"], 2, "unknown command 'SYNK'"),
         (["score", "flashcore", "flashcore"], 2, "named twice"),
         (["score", "flashcore", "--board", "nothing"], 2, "no board 'nothing'"),
         (["score", "flashcore", "--fault", "silent-lime"], 2, "did you mean 'silent-line'?"),
