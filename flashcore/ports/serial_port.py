@@ -298,8 +298,11 @@ def _line_support(device: serial.Serial, descriptor: int | None, name: str) -> L
 
 
 def _hung_up(descriptor: int) -> bool:
-    """Tell whether the device is gone; else something that was announced was read by somebody else meanwhile."""
-    if not hasattr(select, "poll"):
+    """Tell whether the device is gone; else something that was announced was read by somebody else meanwhile.
+
+    A socket at its end has no second reader: its other side has closed.
+    """
+    if not hasattr(select, "poll") or not os.isatty(descriptor):
         return True
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
