@@ -74,6 +74,8 @@ class Writer:
         self.held: list[Held] = []
         """What the flash holds of each region begun so far."""
         self._streams: list[tuple[int, int]] = []
+        self._flash_failed = False
+        """Whether the flash itself failed in this region: then a stub may write rubbish, and to the right place."""
         self.astray: list[Region] = []
         """Regions of which a whole stream was taken, but went to another address: BEGIN carries no checksum."""
 
@@ -91,6 +93,7 @@ class Writer:
         data = pad(region.data)
         self.held.append(Held(region))
         self._streams.clear()
+        self._flash_failed = False
         start = self._there_already(region, data)
         parts = self._plan(data[start:], region.offset + start, compress=self._compress)
         on_wire = sum(part.on_wire for part in parts)
@@ -135,6 +138,8 @@ class Writer:
             except RECOVERABLE as cause:
                 parts = None
                 recoveries += 1
+                if isinstance(cause, DeviceError) and cause.status == StubStatus.SPI_FAILED:
+                    self._flash_failed = True
                 good = self._recover(cause, region, data, start, min(end, progress.reached))
                 stalls = 0 if good > start else stalls + 1
                 if stalls >= allowed or recoveries >= policy.recoveries:
@@ -286,7 +291,8 @@ class Writer:
         actual = digest(self._target, region.offset, len(data))
         if actual != expected and repair:
             wrong = self._differing(region, data)
-            if any(low <= start and end <= high for start, end in self._streams for low, high in wrong):
+            whole = any(low <= start and end <= high for start, end in self._streams for low, high in wrong)
+            if whole and not self._flash_failed:
                 self.astray.append(region)
             if self._target.session.port.baudrate > ROM_BAUDRATE:
                 self._target.relieve(blame=False)

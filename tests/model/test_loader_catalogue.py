@@ -10,11 +10,14 @@ from functools import cache
 
 import pytest
 
+from flashcore.image import Region
 from simulator.campaign.oracle import Verdict, judge, limit_s
-from simulator.campaign.suite import Order
+from simulator.campaign.suite import Order, Suite
 from simulator.faults import presets
 from simulator.faults.model import Where
 from simulator.flashers.flashcore import FlashcoreAdapter
+from tests.model.loader_world import bench
+from tests.model.test_loader_stub import with_stub
 
 DIAGNOSED = frozenset(
     {
@@ -95,3 +98,13 @@ def test_the_duty_of_each_row_is_done(row: str, use_stub: bool) -> None:
 
 def test_the_list_names_rows_that_exist() -> None:
     assert set(ROWS) >= DIAGNOSED
+
+
+def test_a_flash_operation_that_fails_in_the_last_blocks_of_a_legacy_stub_is_repaired_and_no_address_is_doubted() -> None:
+    job = Order(suite=Suite.SWEEP, seed=3).clean("flashcore").job
+    (image,) = job.images
+    desk = bench("flash:flash_op(any,891):fail", board="esp32-devkitc", seed=3)
+    with desk.open(with_stub(1)) as flasher:
+        flasher.write([Region(offset=image.offset, data=image.data())])
+    assert desk.fired == 1
+    assert desk.flash(image.offset, len(image.data())) == image.data()
