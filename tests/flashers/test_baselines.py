@@ -18,9 +18,13 @@ from simulator.campaign import Record, Verdict
 from simulator.campaign.run import InTurn, clean_cases, processes, run, run_clean
 from simulator.campaign.singles import NO_CHIP, ON_THE_WIRE, SILENT
 from simulator.campaign.suite import Order, Suite
+from simulator.flashers.adapter import Result
 from simulator.flashers.environments import FlasherEnvironmentError
 from simulator.flashers.esptool import EsptoolAdapter
+from simulator.flashers.images import Image
 from simulator.flashers.known import adapter
+from simulator.flashers.task import Job, Task
+from simulator.scenario import Scenario
 from tests import peers
 
 pytestmark = pytest.mark.peers
@@ -141,7 +145,7 @@ NOTHING: Mapping[str, Mapping[str, Known]] = {
         MIDDLE: Known(verdict=WRONG, seconds=4.75, here_s=7.5, because=BURSTS),
         NEW: Known(verdict=WRONG, seconds=4.8, here_s=7.5, because=BURSTS),
     },
-    "wrong-port": each(WRONG, WRONG, WRONG, seconds=(4.3, 4.45, 4.7)),
+    "wrong-port-modem": each(WRONG, WRONG, WRONG, seconds=(4.3, 4.45, 4.7)),
 }
 """How long each tries to connect where there is no chip."""
 
@@ -157,7 +161,7 @@ SAYS: Mapping[str, Mapping[str, str]] = {
     "silent-from-stub-start": {"3.3.3": "StopIteration", MIDDLE: "no response", NEW: "no response"},
     "silent-line": {OLD: "No serial data received", MIDDLE: "No serial data received", NEW: "No serial data received"},
     "wrong-port-echo": dict.fromkeys((OLD, MIDDLE, NEW), "Serial data stream stopped"),
-    "wrong-port": dict.fromkeys((OLD, MIDDLE, NEW), "Invalid head of packet"),
+    "wrong-port-modem": dict.fromkeys((OLD, MIDDLE, NEW), "Invalid head of packet"),
 }
 """What they say, where that is known."""
 
@@ -240,6 +244,31 @@ def test_where_the_bench_differs_it_is_said_why() -> None:
     assert [text for text in sorted(differing) if text.lower() not in page] == []
 
 
+def run_with(release: str, options: tuple[str, ...], fault: str, job: Job) -> Result:
+    """Run one release with options of its own."""
+    python = peers.esptool(release).words[0]
+    flasher = EsptoolAdapter(name=release, version=release, python=python, options=options)
+    return next(iter(flasher.run([Task(scenario=Scenario(faults=(fault,)), job=job, limit_s=1000)])))
+
+
+@pytest.mark.parametrize("release", peers.releases())
+def test_the_rom_s_erase_of_a_mebibyte_is_waited_for_as_long_as_known(release: str) -> None:
+    job = Job(images=(Image(offset=0x100000, size=1 << 20, kind="zeros"),))
+    result = run_with(release, ("--no-stub",), "h2d:nth_frame(FLASH_DEFL_BEGIN,1):stall", job)
+    expected_s = 42.0 if family(release) is NEW else 31.5
+    assert result.status == 2
+    assert result.evidence.after_fault_s == pytest.approx(expected_s, abs=SLACK_S)
+
+
+@pytest.mark.parametrize("preset", ["silent-line", "wrong-port-echo"])
+@pytest.mark.parametrize("release", peers.releases())
+def test_without_resets_it_gives_up_after_five_seconds_and_a_half(release: str, preset: str) -> None:
+    word = "no-reset" if family(release) is NEW else "no_reset"
+    result = run_with(release, ("--before", word), preset, Job.of_size(4096))
+    assert result.status == 2
+    assert result.evidence.virtual_s == pytest.approx(5.4, abs=SLACK_S)
+
+
 # --- esptool-js, in real time ----------------------------------------------------------------------------------------------
 
 STOPS = Verdict.FAILED_CLEAN
@@ -269,7 +298,7 @@ def test_esptool_js_does_what_is_known_of_it() -> None:
         peers.or_skip(error)
     order = Order(suite=Suite.SINGLES)
     adapters = {flasher.name: flasher}
-    with processes(4) as executor:
+    with processes(2) as executor:
         (clean,) = run_clean([order.clean(flasher.name)], adapters, executor)
         cases = [case for case in order.cases(flasher.name, clean.result.evidence) if case.preset in IN_NODE]
         clean_s = {clean.case.id: clean.result.evidence.virtual_s}
