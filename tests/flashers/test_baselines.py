@@ -291,6 +291,7 @@ IN_NODE: Mapping[str, Verdict] = {
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.skipif(not peers.whole(), reason="takes a minute of real time, which a busy machine does not have")
 def test_esptool_js_does_what_is_known_of_it() -> None:
     try:
         flasher = adapter("esptool-js", cache=peers.CACHE)
