@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from flashcore.errors import ScenarioError
 from simulator.board.board import AdapterDevice, Board, EventSink
 from simulator.board.bridge import Driver
 from simulator.board.decoys import Decoy
@@ -40,7 +41,7 @@ def host_for(setup: HostSetup, device: AdapterDevice, rng: Rng, sink: EventSink)
         sink: Where events of further devices go.
 
     Raises:
-        ScenarioError: A further board's preset is unknown.
+        ScenarioError: A further board's preset is unknown, or there is no driver for an adapter.
     """
     os = Os(setup.os)
     host = VirtualHost(device, os=os, running=setup.running, group=setup.group)
@@ -94,5 +95,12 @@ def _unit(item: DeviceSetup, device: AdapterDevice, number: int, names: _Names) 
 def _name(port: PortSetup, device: AdapterDevice, names: _Names) -> str:
     if port.name:
         return port.name
-    offered = [driver for driver in DRIVERS[names.os] if driver in device.adapter.spec.ports]
-    return names.next(device, Driver(port.driver) if port.driver else offered[0])
+    spec = device.adapter.spec
+    wanted = [Driver(port.driver)] if port.driver else DRIVERS[names.os]
+    driver = next((driver for driver in wanted if driver in spec.ports), None)
+    if driver is None:
+        raise ScenarioError(
+            f"the adapter {spec.name} has no driver called {' or '.join(driver.value for driver in wanted)}",
+            hint="the fault needs a port there: choose a board with another adapter, `espsim boards` tells which each has",
+        )
+    return names.next(device, driver)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flashcore.errors import PlanError, PortBusyError, PortDeniedError, PortError, PortLostError, PortNotFoundError
+from flashcore.errors import (
+    PlanError,
+    PortBusyError,
+    PortDeniedError,
+    PortError,
+    PortLostError,
+    PortNotFoundError,
+    ScenarioError,
+)
 from flashcore.port import NS_PER_S
 from simulator.board.board import Board
 from simulator.chip.soc import ResetCause
@@ -277,3 +285,8 @@ def test_a_single_device_can_be_shown_by_any_system() -> None:
     host: VirtualHost = alone(device, name="COM9", os=Os.WINDOWS)
     assert [port.device for port in host.ports()] == ["COM9"]
     host.open("COM9").close()
+
+
+def test_an_adapter_without_a_driver_there_is_refused() -> None:
+    with pytest.raises(ScenarioError, match="the adapter ideal has no driver called windows"):
+        Scenario(board="esp32-oracle", faults=("win-error-31",)).build()

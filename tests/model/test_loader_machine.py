@@ -27,6 +27,7 @@ from simulator.wire import Chunk, byte_time
 
 SYNC = Request(Opcode.SYNC, b"\x07\x07\x12\x20" + b"\x55" * 32)
 BLOCK = 0x400
+PAGE = 0x100
 SECTOR = 0x1000
 OLD = bytes(range(256)) * 16
 """What lies in each sector near the ranges that are written: no byte of it survives an erase, and few a write."""
@@ -128,6 +129,9 @@ class Loader(RuleBasedStateMachine):
         self.command(Opcode.FLASH_DATA, BLOCK, self.sequence, 0, 0, payload=payload, check=checksum(payload))
         # The stubs cut the last block to the announced length (oracle fact 55).
         count = BLOCK if self.generation is None else min(BLOCK, self.length - self.sequence * BLOCK)
+        if self.generation is Generation.LEGACY and count % 4:
+            # The routine that it calls writes no page whose bytes are no whole words (stub_e3.json flash_erase_extent_1_at_0).
+            count -= count % PAGE
         assert self.soc.flash.read(at, count) == payload[:count]
         self.sequence += 1
         last = -(-(at + BLOCK) // SECTOR) * SECTOR

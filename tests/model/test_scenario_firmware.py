@@ -30,10 +30,11 @@ SAYS = {
 
 
 def heard(world: World, *, baud: int = 115200, time_ns: int = 6 * S) -> bytes:
-    """Open the port with both lines released and return what comes."""
+    """Open the port with its lines as they let the board run, and return what comes."""
     device = world.device
     device.submit(HostOpen())
-    device.submit(HostLines(False, False))
+    # Flow control moves RTS with each byte from the chip, which resets the board unless DTR is asserted.
+    device.submit(HostLines(device.adapter.spec.flow_control, False))
     device.submit(HostBaud(baud))
     device.advance(device.kernel.now + time_ns)
     return device.drain(1 << 20)
