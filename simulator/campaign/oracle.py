@@ -178,17 +178,26 @@ def _of_failure(case: Case, result: Result) -> tuple[Verdict, str]:
         return Verdict.FAILED_MISDIAGNOSED, "it refused only when it had changed the flash already"
     if not case.accept:
         return Verdict.FAILED_CLEAN, f"it stopped with exit status {result.status}; any diagnosis will do here"
-    text = " ".join(_BOILERPLATE.sub(" ", result.messages).split())
-    for pattern in case.accept:
-        if re.search(pattern, text, re.IGNORECASE):
-            return Verdict.FAILED_CLEAN, f"the diagnosis matches {pattern!r}"
+    if (pattern := told_by(case.accept, result.messages)) is not None:
+        return Verdict.FAILED_CLEAN, f"the diagnosis matches {pattern!r}"
     return Verdict.FAILED_MISDIAGNOSED, "the diagnosis is none of those that the fault's preset accepts"
+
+
+def told_by(accept: Iterable[str], messages: str) -> str | None:
+    """Return the first pattern of `accept` that `messages` match, ``None`` if they match none.
+
+    Case, and the number of blanks between words, are of no account, and neither is what a flasher says whatever is wrong.
+    """
+    text = " ".join(_BOILERPLATE.sub(" ", messages).split())
+    return next((pattern for pattern in accept if re.search(pattern, text, re.IGNORECASE)), None)
 
 
 _BOILERPLATE = re.compile(
     r"\bhttps?://\S+|It is likely not a problem with esptool, but with the hardware connection or drivers\."
+    r"|the port is busy or doesn't exist|(?<=Serial data stream stopped): Possible serial noise or corruption"
 )
-"""What is said whatever is wrong, and so is no diagnosis: addresses of help pages, esptool's note to every error of a port."""
+"""What is said whatever is wrong, and so is no diagnosis: addresses of help pages, esptool's note to every error of a port, its
+first line for each port that it cannot open, and what it adds whenever an answer does not come."""
 
 _TELLING = re.compile(r"fatal error|serial exception|^[a-z_]+\.[a-z_.]+: |error|hangs: ", re.IGNORECASE)
 _ASIDE = re.compile(r"^(?:hint|note): |^For troubleshooting steps ", re.IGNORECASE)

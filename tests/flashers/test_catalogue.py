@@ -7,8 +7,10 @@ import functools
 import pytest
 
 from simulator.campaign import Record, Verdict
+from simulator.campaign.oracle import told_by
 from simulator.campaign.run import clean_cases, processes, run, run_clean
 from simulator.campaign.suite import Order, Suite
+from simulator.faults import presets
 from simulator.flashers.known import adapter
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(300)]
@@ -17,12 +19,18 @@ ORDER = Order(suite=Suite.CATALOGUE)
 
 
 @functools.cache
+def clean_record(flasher: str) -> Record:
+    """Return the record of the run without faults."""
+    (clean,) = run_clean([ORDER.clean(flasher)], {flasher: adapter(flasher)}, processes(1))
+    return clean
+
+
+@functools.cache
 def records(flasher: str, jobs: int) -> tuple[Record, ...]:
     """Return the records of all rows, in their order."""
     adapters = {flasher: adapter(flasher)}
     with processes(jobs) as executor:
-        (clean,) = run_clean([ORDER.clean(flasher)], adapters, executor)
-        cases = ORDER.cases(flasher, clean.result.evidence)
+        cases = ORDER.cases(flasher, clean_record(flasher).result.evidence)
         timed = run_clean(clean_cases(cases), adapters, executor)
         clean_s = {record.case.id: record.result.evidence.virtual_s for record in timed}
         found = {record.case.id: record for record in run(cases, adapters, clean_s, executor)}
@@ -41,6 +49,13 @@ def test_flashcore_does_its_duty_in_every_row() -> None:
     duty = (Verdict.RECOVERED, Verdict.FAILED_CLEAN)
     found = records("flashcore", 2)
     assert [(record.case.preset, record.judgement) for record in found if record.judgement.verdict not in duty] == []
+
+
+def test_what_esptool_says_when_nothing_is_wrong_is_no_diagnosis() -> None:
+    messages = clean_record("esptool").result.messages
+    assert "Stub flasher running." in messages
+    told = {name: told_by(presets.preset(name).accept, messages) for name in presets.names()}
+    assert {name: pattern for name, pattern in told.items() if pattern is not None} == {}
 
 
 @pytest.mark.parametrize("flasher", ["flashcore", "esptool"])

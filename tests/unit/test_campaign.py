@@ -12,7 +12,7 @@ from flashcore.errors import PlanError, ScenarioError
 from simulator.campaign import Case, Job, Judgement, Record, Verdict, judge
 from simulator.campaign.case import CLEAN
 from simulator.campaign.generate import catalogue, smoke
-from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in, worst_first
+from simulator.campaign.oracle import GRACE_S, SLOWER, STOP_GRACE_S, STOP_SLOWER, diagnosis_in, told_by, worst_first
 from simulator.campaign.shrink import shrink
 from simulator.campaign.store import Store, read
 from simulator.campaign.suite import Order, Suite
@@ -218,6 +218,25 @@ def test_a_false_success_is_the_worst_and_the_two_that_show_nothing_are_not_bad(
 )
 def test_the_diagnosis_is_the_line_that_speaks_of_the_error(messages: str, diagnosis: str) -> None:
     assert diagnosis_in(messages) == diagnosis
+
+
+@pytest.mark.parametrize(
+    ("pattern", "messages"),
+    [
+        ("busy", "Could not open COM3, the port is busy or doesn't exist.\n(No such file or directory)"),
+        ("noise", "Serial data stream stopped: Possible serial noise or corruption."),
+        (r"\bdriver", "It is likely not a problem with esptool, but with the hardware connection or drivers."),
+        ("troubleshooting", "see https://docs.example/troubleshooting.html"),
+    ],
+)
+def test_what_is_said_whatever_is_wrong_is_no_diagnosis(pattern: str, messages: str) -> None:
+    assert told_by((pattern,), messages) is None
+
+
+def test_a_diagnosis_may_stand_beside_what_is_always_said_and_on_two_lines() -> None:
+    messages = "Could not open X, the port is busy or doesn't exist.\n([Errno 16] Resource\n  BUSY: 'X')"
+    assert told_by(("denied", "resource busy"), messages) == "resource busy"
+    assert told_by(("noise",), "Invalid head of packet (0x90): Possible serial noise or corruption.") == "noise"
 
 
 @pytest.mark.parametrize("name", presets.names())
