@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
-from simulator.flashers.task import USUAL_BAUD, Action, Task
+from simulator.faults.presets.schema import Action
+from simulator.flashers.task import USUAL_BAUD, Task
 
 
 @unique

@@ -11,12 +11,10 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, assert_never
+from typing import assert_never
 
 from flashcore.errors import ScenarioError
-
-ImageKind = Literal["random", "zeros", "app", "bootloader", "partitions", "s3-app", "c900"]
-"""What an image holds; ``c900`` compresses to a number of whole blocks and one byte, at which old stubs fail."""
+from simulator.faults.presets.schema import ImageKind
 
 FIRMWARE = "esp-idf"
 """Profile that an app of a job runs once it is started."""

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from simulator.faults.presets.schema import Action, PortChoice, Success
 from simulator.flashers.images import Image
 from simulator.scenario import Scenario
-
-Action = Literal["write", "read", "erase"]
-"""What is done with the places of a job's images."""
-Success = Literal["written", "boots", "runs"]
-"""When a job of writing is done: the images are in flash; and the app starts when the board is reset; or runs without that."""
 
 USUAL_BAUD = 115200
 """Rate at which every flasher begins."""
@@ -40,7 +36,7 @@ class Job:
     used: bool = False
     action: Action = "write"
     baud: int = USUAL_BAUD
-    port: Literal["named", "auto"] = "named"
+    port: PortChoice = "named"
     sessions: int = 1
     success: Success = "written"
     untouched: bool = False

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from flashcore.errors import ScenarioError
 from simulator.faults.nearest import nearest
+from simulator.faults.presets.schema import Action
 from simulator.flashers.images import Image, file_of
-from simulator.flashers.task import Action, Job
+from simulator.flashers.task import Job
 
 MARKS = ("port", "baud", "address", "size", "image", "out")
 """What may stand in braces."""

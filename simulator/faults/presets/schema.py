@@ -14,7 +14,6 @@ from simulator.faults.presets.tables import Limits, Table
 
 Count = Annotated[int, Limits(least=1)]
 Offset = Annotated[int, Limits(least=0)]
-Positive = Annotated[float, Limits(above=0)]
 NotNegative = Annotated[float, Limits(least=0)]
 
 
@@ -76,6 +75,13 @@ class StartSetup(Table):
 
 
 ImageKind = Literal["random", "zeros", "app", "bootloader", "partitions", "s3-app", "c900"]
+"""What an image holds; ``c900`` compresses to a number of whole blocks and one byte, at which old stubs fail."""
+Action = Literal["write", "read", "erase"]
+"""What is done with the places of a job's images."""
+PortChoice = Literal["named", "auto"]
+"""Whether a flasher is told the port's name, or must find it."""
+Success = Literal["written", "boots", "runs"]
+"""When a job of writing is done: the images are in flash; and the app starts when the board is reset; or runs without that."""
 
 
 class ImageSetup(Table):
@@ -107,11 +113,11 @@ class JobSetup(Table):
         untouched: Whether a flasher that refuses must leave the flash as it was.
     """
 
-    action: Literal["write", "read", "erase"] = "write"
+    action: Action = "write"
     images: tuple[ImageSetup, ...] = ()
     whole: bool = False
     baud: Annotated[int, Limits(least=9600, most=5_000_000)] = 115200
-    port: Literal["named", "auto"] = "named"
+    port: PortChoice = "named"
     sessions: Annotated[int, Limits(least=1, most=8)] = 1
-    success: Literal["written", "boots", "runs"] = "written"
+    success: Success = "written"
     untouched: bool = False

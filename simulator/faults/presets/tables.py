@@ -30,20 +30,16 @@ class Limits:
 
     Args:
         least: The smallest.
-        above: What it must be larger than.
         most: The largest.
     """
 
     least: float | None = None
-    above: float | None = None
     most: float | None = None
 
     def complaint(self, value: float) -> str:
         """Return what `value` should have been; nothing if it is within these limits."""
         if self.least is not None and value < self.least:
             return f">= {self.least:g}"
-        if self.above is not None and value <= self.above:
-            return f"> {self.above:g}"
         if self.most is not None and value > self.most:
             return f"<= {self.most:g}"
         return ""
