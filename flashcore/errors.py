@@ -110,34 +110,16 @@ class ProtocolError(FlashcoreError):
     exit_code = ExitCode.TRANSFER
 
 
-class LocalProtocolError(ProtocolError):
-    """This side asked for something that the protocol cannot carry."""
-
-    code = "protocol.local"
-
-
 class RemoteProtocolError(ProtocolError):
     """The other side sent something that the protocol does not allow."""
 
     code = "protocol.remote"
 
 
-class BadFrameError(RemoteProtocolError):
-    """A SLIP frame is damaged."""
-
-    code = "protocol.bad_frame"
-
-
 class BadPacketError(RemoteProtocolError):
     """A frame holds no valid packet."""
 
     code = "protocol.bad_packet"
-
-
-class UnexpectedResponseError(RemoteProtocolError):
-    """A valid packet answers another question than the one asked."""
-
-    code = "protocol.unexpected_response"
 
 
 class DeviceError(FlashcoreError):
@@ -328,15 +310,3 @@ class PlanError(ScenarioError):
     """A fault cannot be read or does not fit the scenario."""
 
     code = "simulator.plan"
-
-
-class ModelGapError(SimulatorError):
-    """The model does not know what the real thing does here. Never counts against a flasher."""
-
-    code = "simulator.model_gap"
-
-
-class DeterminismError(SimulatorError):
-    """Two runs with one seed differ."""
-
-    code = "simulator.determinism"

@@ -157,10 +157,6 @@ class ReturningPort(Protocol):
         """
         ...
 
-    def change_over(self, reason: str) -> bool:
-        """Go on through another port of the same device, if there is one; tell whether that was done.
-
-        Args:
-            reason: Code of what is wrong with the present one.
-        """
+    def change_over(self) -> bool:
+        """Go on through another port of the same device, if there is one; tell whether that was done."""
         ...

@@ -76,10 +76,6 @@ class Deadline:
         """Return the deadline `seconds` from now."""
         return cls(clock, clock.now_ns() + ns(seconds))
 
-    def expired(self) -> bool:
-        """Tell whether the point has passed."""
-        return self.clock.now_ns() >= self.at_ns
-
 
 @runtime_checkable
 class Port(Protocol):

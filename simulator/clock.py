@@ -29,8 +29,3 @@ class VirtualClock:
 def monotonic_ns() -> int:
     """Return the machine's monotonic time in nanoseconds, for links in real time."""
     return time.monotonic_ns()
-
-
-def cpu_ns() -> int:
-    """Return the processor time that this process has used, in nanoseconds, for ``--stats``."""
-    return time.process_time_ns()

@@ -152,12 +152,8 @@ class FollowedPort:
                 raise failure or self._gone(cause, now - self._opened_ns, ours=ours, early=early)
             self.clock.sleep_until(self.clock.now_ns() + ns(self._patience.poll_s))
 
-    def change_over(self, reason: str) -> bool:
-        """Go on through another port of the same device, if there is one; tell whether that was done.
-
-        Args:
-            reason: Code of what is wrong with the present one.
-        """
+    def change_over(self) -> bool:
+        """Go on through another port of the same device, if there is one; tell whether that was done."""
         if self._info is None:
             return False
         ports = {port.device: port for port in self._host.ports()}

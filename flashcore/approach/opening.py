@@ -65,7 +65,7 @@ class Opener:
                 if error.code != REFUSES:
                     raise
                 if refused >= len(patience.settings_s):
-                    raise _refuses(name, error, refused + 1) from error
+                    raise _refuses(error, refused + 1) from error
                 tell(error, sum(patience.settings_s))
                 clock.sleep_until(clock.now_ns() + ns(patience.settings_s[refused]))
                 refused += 1
@@ -96,7 +96,7 @@ class Opener:
         )
 
 
-def _refuses(name: str, error: PortError, tries: int) -> PortError:
+def _refuses(error: PortError, tries: int) -> PortError:
     return PortError(
         f"{error.message} ({tries} tries)",
         hint="unplug the board and plug it in again; if that does not help, the driver does not fit the adapter (a clone of a "

@@ -43,9 +43,6 @@ ESP32 = ChipSpec(
     partition_table_offset=0x8000,
     memory_map=_MEMORY_MAP,
     max_flash_size=16 << 20,
-    ram_block=0x1800,
-    rom_flash_block=0x400,
-    stub_flash_block=0x4000,
     rom_read_block=64,
     efuse_base=0x3FF5A000,
     efuse_words=7,
@@ -53,13 +50,11 @@ ESP32 = ChipSpec(
     uart_clock_divider=0x3FF40014,
     uart_clock_divider_mask=0xFFFFF,
     strap_register=0x3FF44038,
-    rtc_calibration_register=0x3FF5F06C,
     spi=SpiRegisters(
         base=_SPI1,
         command=_SPI1 + 0x00,
         address=_SPI1 + 0x04,
         user=_SPI1 + 0x1C,
-        user1=_SPI1 + 0x20,
         user2=_SPI1 + 0x24,
         mosi_length=_SPI1 + 0x28,
         miso_length=_SPI1 + 0x2C,
@@ -88,7 +83,6 @@ class Silicon:
         features: What it has, in words, in a fixed order.
         mac: Base MAC address, six bytes.
         mac_valid: Whether the CRC beside the MAC address fits.
-        flash_inside: Whether the package holds the flash chip.
     """
 
     package: str
@@ -97,7 +91,6 @@ class Silicon:
     features: tuple[str, ...]
     mac: bytes
     mac_valid: bool
-    flash_inside: bool
 
     @property
     def revision(self) -> int:
@@ -163,7 +156,6 @@ def identify(words: Sequence[int], apb_date: int) -> Silicon:
         features=_features(words, package_code),
         mac=mac,
         mac_valid=mac_crc(mac) == words[2] >> 16 & 0xFF,
-        flash_inside=package_code in _FLASH_INSIDE,
     )
 
 

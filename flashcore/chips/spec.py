@@ -71,7 +71,6 @@ class SpiRegisters:
         command: Bit 18 starts a user command and reads 0 when it is done.
         address: Address phase, in the highest bits.
         user: Which phases a command has.
-        user1: Length of the dummy phase in bits 0-7, of the address phase in bits 26-31, each less one.
         user2: Opcode in bits 0-15, its length in bits less one in bits 28-31.
         mosi_length: Bits to send, less one.
         miso_length: Bits to receive, less one.
@@ -82,7 +81,6 @@ class SpiRegisters:
     command: int
     address: int
     user: int
-    user1: int
     user2: int
     mosi_length: int
     miso_length: int
@@ -134,9 +132,6 @@ class ChipSpec(KnownChip):
         partition_table_offset: Default place of the partition table in flash, in bytes.
         memory_map: Address ranges, the first match counts.
         max_flash_size: Bytes that its loaders can address.
-        ram_block: Largest block of MEM_DATA that the ROM takes, in bytes.
-        rom_flash_block: Block of FLASH_DATA for the ROM, in bytes.
-        stub_flash_block: Block of FLASH_DATA for a stub, in bytes.
         rom_read_block: Most bytes that the ROM returns for one READ_FLASH.
         efuse_base: First eFuse word.
         efuse_words: How many words `identify` of the chip's module needs, from `efuse_base` on.
@@ -144,7 +139,6 @@ class ChipSpec(KnownChip):
         uart_clock_divider: Divider of the UART that the loader talks on.
         uart_clock_divider_mask: Bits of that register that count.
         strap_register: The strapping pins as sampled at reset.
-        rtc_calibration_register: Slow clock as measured by the ROM, from which it derives the crystal.
         spi: The controller of the flash chip.
         watchdog: The RTC watchdog, which can reset the chip.
     """
@@ -152,9 +146,6 @@ class ChipSpec(KnownChip):
     partition_table_offset: int
     memory_map: tuple[AddressRange, ...]
     max_flash_size: int
-    ram_block: int
-    rom_flash_block: int
-    stub_flash_block: int
     rom_read_block: int
     efuse_base: int
     efuse_words: int
@@ -162,7 +153,6 @@ class ChipSpec(KnownChip):
     uart_clock_divider: int
     uart_clock_divider_mask: int
     strap_register: int
-    rtc_calibration_register: int
     spi: SpiRegisters
     watchdog: WatchdogRegisters
 

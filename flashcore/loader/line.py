@@ -179,7 +179,7 @@ class Line:
             PortLostError: There is another port to the same board; the work must be taken up again on that one, unpaced.
         """
         old = self.port.name
-        if not self.link.paced and isinstance(self.port, ReturningPort) and self.port.change_over("link.damages_long_writes"):
+        if not self.link.paced and isinstance(self.port, ReturningPort) and self.port.change_over():
             self.link = LinkProfile()
             text = f"{old} damages long writes; the work goes on through {self.port.name}, which leads to the same board"
             self.found("link.changed_over", text)

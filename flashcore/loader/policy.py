@@ -98,8 +98,6 @@ class Policy:
     """MD5 over flash. Source: docs/sources.md, Time-outs."""
     greeting_s: float = 1.0
     """For a stub to say OHAI after MEM_END, before it is asked with SYNC. Source: catalogue row 25 (delays up to 4 s)."""
-    mem_end_s: float = 0.5
-    """Answer to MEM_END, which may be cut off by the jump. Source: docs/sources.md, Time-outs (0.05 to 1)."""
     ram_ladder: tuple[RamRung, ...] = (
         RamRung(block_size=0x1800),
         RamRung(block_size=0x1800),

@@ -51,7 +51,7 @@ class SerialPort:
         self._clock = SystemClock()
         self._closed = False
         self._descriptor = _descriptor(device, name)
-        self._support = _line_support(device, self._descriptor, name)
+        self._support = _line_support(self._descriptor, name)
 
     @property
     def name(self) -> str:
@@ -283,7 +283,7 @@ def _descriptor(device: serial.Serial, name: str) -> int | None:
     return int(device.fd) if device.fd is not None else None
 
 
-def _line_support(device: serial.Serial, descriptor: int | None, name: str) -> LineSupport:
+def _line_support(descriptor: int | None, name: str) -> LineSupport:
     if name.startswith(_SOCKET):
         return LineSupport.NONE
     if descriptor is not None:

@@ -58,12 +58,10 @@ class Refusal:
     Args:
         status: Why; see `RomStatus` and `StubStatus`.
         raw: All status bytes as received.
-        by_other_opcode: Whether the answer names another command, as the ROM does with commands that it does not know.
     """
 
     status: int
     raw: bytes
-    by_other_opcode: bool = False
 
 
 Answer = Reply | Refusal
@@ -166,12 +164,6 @@ class Exchange:
         self._frames.clear()
         self._decoder.reset()
 
-    def clear_heard(self) -> None:
-        """Start a new record of what is heard."""
-        self._heard.clear()
-        self.stale_count = 0
-        self.junk_count = 0
-
     def _judge(self, response: Response, opcode: int, also: int | None) -> Answer | None:
         length = self.dialect.status_length
         if len(response.body) < length or not response.intact:
@@ -181,7 +173,7 @@ class Exchange:
         if response.opcode != opcode:
             self.saw_sync = self.saw_sync or (response.opcode == Opcode.SYNC and not status[0])
             if response.opcode == also and self.dialect is Dialect.ROM and status[0] == 1:
-                return Refusal(status[1], status, by_other_opcode=True)
+                return Refusal(status[1], status)
             return None
         if status[0] == 0:
             return Reply(response.value, response.body[:-length])

@@ -67,8 +67,6 @@ class FlashPart:
     """Status registers 1..3 as shipped."""
     sfdp: bytes = b""
     """SFDP area from address 0; bytes behind it read as FF. Empty: the part does not know the command."""
-    voltage: str = "3.3V"
-    """Supply, as esptool prints it."""
     floating: int = 0xFF
     """Byte the host reads while the part does not drive its output (unknown command, busy, powered down)."""
     source: str

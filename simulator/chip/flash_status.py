@@ -23,8 +23,6 @@ TOP_BOTTOM = 0x20
 """Status 1, bit 5 (TB): the area is at the bottom."""
 SECTOR_PROTECT = 0x40
 """Status 1, bit 6 (SEC): the area is counted in sectors."""
-QUAD_ENABLE = 0x02
-"""Status 2, bit 1 (QE)."""
 COMPLEMENT = 0x40
 """Status 2, bit 6 (CMP): everything but the area is protected."""
 

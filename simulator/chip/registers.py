@@ -25,10 +25,6 @@ GPIO_STRAP = GPIO + 0x38
 """Strapping pins as sampled when reset was released."""
 RTC_OPTIONS0 = RTC_CNTL + 0x00
 """Bit 31 resets the chip."""
-RTC_RESET_STATE = RTC_CNTL + 0x34
-"""Reset cause of CPU 0 in bits 5..0, of CPU 1 in bits 11..6."""
-RTC_SDIO_CONF = RTC_CNTL + 0x74
-"""Flash supply regulator."""
 RTC_WDT_CONFIG0, RTC_WDT_CONFIG1 = RTC_CNTL + 0x8C, RTC_CNTL + 0x90
 """RTC watchdog: enable and stages; timeout of stage 0 in slow clock cycles."""
 RTC_WDT_FEED, RTC_WDT_PROTECT = RTC_CNTL + 0xA0, RTC_CNTL + 0xA4

@@ -140,8 +140,6 @@ class Unit:
     identity: Identity
     nodes: list[PortNode] = field(default_factory=list)
     present: bool = True
-    arrived_ns: int = 0
-    """When the system saw it come."""
     shy: bool = False
     on_arrival: list[Callable[[], None]] = field(default_factory=list)
     """Called when it has come back to the bus."""

@@ -244,7 +244,6 @@ class VirtualHost:
             node.name = name
         self._names.update(node.name for node in unit.nodes)
         unit.present = True
-        unit.arrived_ns = self._device.kernel.now
         shown = ", ".join(node.name for node in unit.nodes) or "no port"
         _note(unit, f"came: {shown}")
         if isinstance(unit.device, Board) and not unit.device.powered:
