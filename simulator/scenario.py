@@ -291,14 +291,16 @@ def _efuse_content(path: str) -> bytes:
     from simulator.chip.efuse import SIZE
 
     try:
-        content = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            content = file.read(SIZE + 1)  # one that never ends, as a device, is wrong too
     except OSError as error:
         raise ScenarioError(
             f"cannot read the eFuses {path}: {error.strerror}", hint="--save-efuse makes such a file, and so does espefuse dump"
         ) from error
     if len(content) != SIZE:
+        size = f"{len(content)}" if len(content) < SIZE else f"more than {SIZE}"
         raise ScenarioError(
-            f"{path} holds {len(content)} bytes, and the eFuses of an ESP32 are {SIZE}",
+            f"{path} holds {size} bytes, and the eFuses of an ESP32 are {SIZE}",
             hint="--save-efuse makes such a file, and so does: espefuse dump --format joint --file-name FILE",
         )
     return content

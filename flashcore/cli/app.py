@@ -73,8 +73,6 @@ def _run(arguments: list[str]) -> int:
         return _fail(CancelledError("stopped"), arguments)
     except FlashcoreError as error:
         return _fail(error, arguments)
-    except BrokenPipeError:
-        return ExitCode.UNEXPECTED
     return ExitCode.OK
 
 

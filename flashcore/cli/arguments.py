@@ -10,6 +10,9 @@ import click
 
 from flashcore.errors import UsageError
 
+MAX_BAUD = 20_000_000
+"""More than any bridge can do; the systems below take 31 bits."""
+
 _SUFFIXES = {"k": 1 << 10, "m": 1 << 20}
 
 
@@ -47,6 +50,26 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
 
 
 NUMBER = Number()
+
+
+LONGEST_WAIT_S = 1_000_000
+"""Eleven days."""
+
+
+class Wait(click.ParamType):  # type: ignore[type-arg]  # generic only in newer releases of click
+    """How long to wait, in seconds; 0 is not at all."""
+
+    name = "seconds"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` as a number."""
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= LONGEST_WAIT_S:
+            self.fail(f"{value!r} is no number of seconds from 0 to {LONGEST_WAIT_S}", param, ctx)
+        return seconds
 
 
 def parse_pairs(words: Sequence[str]) -> list[tuple[int, str]]:
@@ -108,7 +131,7 @@ def port_options(function: F) -> F:
     for decorate in reversed(
         (
             click.option("-p", "--port", metavar="PORT", help=text("--port")),
-            click.option("-b", "--baud", type=click.IntRange(min=300), metavar="RATE", help=text("--baud")),
+            click.option("-b", "--baud", type=click.IntRange(300, MAX_BAUD), metavar="RATE", help=text("--baud")),
             click.option("--chip", metavar="NAME", help=text("--chip")),
             click.option("--before", metavar="HOW", help=text("--before")),
             click.option("--after", metavar="HOW", help=text("--after")),
@@ -116,7 +139,7 @@ def port_options(function: F) -> F:
             click.option("--no-boot-check", is_flag=True, help=text("--no-boot-check")),
             click.option("--json", is_flag=True, help=text("--json")),
             click.option("--trace", metavar="FILE", help=text("--trace")),
-            click.option("--wait-port", type=click.FloatRange(min=0), metavar="SECONDS", help=text("--wait-port")),
+            click.option("--wait-port", type=Wait(), metavar="SECONDS", help=text("--wait-port")),
         )
     ):
         function = decorate(function)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+_UNEXPECTED = 1
 _CANCELLED = 130
 """Exit code where an interruption comes before anything is loaded; that of `flashcore.errors.ExitCode`."""
 
@@ -12,8 +14,15 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
         status = run(sys.argv[1:])
+        sys.stdout.flush()
     except KeyboardInterrupt:
         status = _CANCELLED
+    except OSError as error:
+        status = _UNEXPECTED
+        # Who read our output may have enough of it, as `head` does; that needs no words, and nothing is left to be written.
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"flashcore: {error.filename or 'the output'} cannot be used: {error.strerror or error}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +14,7 @@ from flashcore.cli.help import Command
 from flashcore.cli.work import connected, session_options, view_of
 from flashcore.errors import FlashcoreError, UsageError
 from flashcore.image import ImageWarning, Region, check, load_regions
+from flashcore.whole_file import WholeFile
 
 _FLASH_SIZE = click.option("--flash-size", type=NUMBER, metavar="SIZE", help="Instead of what the flash chip says.")
 
@@ -111,8 +110,10 @@ def read_command(ctx: click.Context, /, addr: int, size: str, file: Path, flash_
     with _new_file(file) as new, connected(choice, view, flash_size) as work:
         count = fixed if fixed is not None else max(0, work.flasher.flash_size - addr)
         for piece in work.flasher.iter_read(addr, count):
-            new.write(piece)
-        new.keep()
+            with _writing(file):
+                new.write(piece)
+        with _writing(file):
+            new.keep()
         view.result("read", {"offset": addr, "size": count, "file": str(file)}, [f"{count} bytes are in {file}"])
 
 
@@ -149,41 +150,16 @@ def _warned(warnings: Iterable[ImageWarning]) -> list[str]:
     return [f"Warning: {one.message}" for one in warnings]
 
 
-class _NewFile:
-    """A file that takes its name only when it is complete."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._done = False
-        try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        except OSError as error:
-            raise FlashcoreError(
-                f"{path} cannot be written: {error.strerror}", hint="choose another place", code="file.not_writable"
-            ) from error
-        self._temporary = Path(name)
-        self._file = os.fdopen(handle, "wb")
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def keep(self) -> None:
-        self._file.close()
-        mask = os.umask(0)
-        os.umask(mask)
-        self._temporary.chmod(0o666 & ~mask)
-        self._temporary.replace(self._path)
-        self._done = True
-
-    def __enter__(self) -> _NewFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        if not self._done:
-            with suppress(OSError):
-                self._temporary.unlink()
+def _new_file(path: Path) -> WholeFile:
+    with _writing(path):
+        return WholeFile(path)
 
 
-def _new_file(path: Path) -> _NewFile:
-    return _NewFile(path)
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FlashcoreError(
+            f"{path} cannot be written: {error.strerror}", hint="choose another place", code="file.not_writable"
+        ) from error

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from flashcore.errors import ImageError
 
+MAX_FILE = 1 << 28
+"""How much of a file is read, in bytes: more than any flash holds; ``/dev/zero`` and the like never end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
@@ -41,7 +44,7 @@ def load_regions(pairs: Iterable[tuple[int, str | Path]]) -> tuple[Region, ...]:
         pairs: Offset in flash and path of each file.
 
     Raises:
-        ImageError: A file is missing (``image.not_found``), cannot be read (``image.unreadable``) or is empty
+        ImageError: A file is missing (``image.not_found``), cannot be read or does not end (``image.unreadable``), or is empty
             (``image.empty``).
     """
     return tuple(Region(offset=offset, data=_read(Path(path)), name=str(path)) for offset, path in pairs)
@@ -49,7 +52,8 @@ def load_regions(pairs: Iterable[tuple[int, str | Path]]) -> tuple[Region, ...]:
 
 def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ImageError(
             f"{path}: there is no such file, expected a firmware image",
@@ -65,6 +69,13 @@ def _read(path: Path) -> bytes:
             code="image.unreadable",
             context={"path": str(path)},
         ) from error
+    if len(data) > MAX_FILE:
+        raise ImageError(
+            f"{path}: the file is longer than {MAX_FILE >> 20} MB, which no flash holds",
+            hint="give a firmware image (.bin)",
+            code="image.unreadable",
+            context={"path": str(path)},
+        )
     if not data:
         raise ImageError(
             f"{path}: the file is empty, expected a firmware image",

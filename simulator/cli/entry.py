@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
+_FAILED = 70
 _INTERRUPTED = 130
 
 
@@ -11,8 +13,15 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
         status = run(sys.argv[1:])
+        sys.stdout.flush()
     except KeyboardInterrupt:
         status = _INTERRUPTED
+    except OSError as error:  # of the system, not of the model: no more descriptors, processes, room or rights
+        status = _FAILED
+        # Who read our output may have enough of it, as `head` does; that needs no words, and nothing is left to be written.
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"espsim: {error.filename or 'this computer'}: {error.strerror or error}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
 
 

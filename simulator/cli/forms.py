@@ -69,12 +69,14 @@ class Forms:
         """Check what can be checked before anything runs.
 
         Raises:
-            click.UsageError: A folder is missing.
+            click.UsageError: A folder is missing, or in the place of a file.
             ScenarioError: The card to compare with cannot be read.
         """
         for path in (self.html_file, self.json_file, self.junit_file, self.markdown_file):
             if path is not None and not path.absolute().parent.is_dir():
                 raise click.UsageError(f"cannot write {path}: there is no such folder")
+            if path is not None and path.is_dir():
+                raise click.UsageError(f"cannot write {path}: it is a folder")
         self.before()
 
     def before(self) -> Card | None:
@@ -113,11 +115,9 @@ class Forms:
 
 def _write(path: Path, text: str) -> None:
     from flashcore.errors import ScenarioError
+    from flashcore.whole_file import write_whole
 
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise ScenarioError(f"cannot write {path}: {error.strerror}") from error

@@ -20,7 +20,11 @@ def espsim() -> None:
 
 
 def status_of(arguments: list[str]) -> int:
-    """Run the command line `arguments` and return the exit code; errors go to standard error."""
+    """Run the command line `arguments` and return the exit code; errors go to standard error.
+
+    Raises:
+        OSError: This computer has no more room, descriptors or processes, or nobody reads the output any more.
+    """
     try:
         status = espsim.main(arguments, prog_name="espsim", standalone_mode=False)
     except click.ClickException as error:
@@ -34,6 +38,8 @@ def status_of(arguments: list[str]) -> int:
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)
         return _exit_code(error)
+    except OSError:
+        raise  # the way in says what this computer lacks
     except Exception:  # noqa: BLE001 - the last line of defence: a failure of ours must not pass for CMD's
         import traceback
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from simulator.cli.efuse_files import efuse_option, save_efuse_option
+from simulator.cli.seconds import Seconds
 from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
 
 LINKS = ("virtual", "pty", *NETWORK)
@@ -68,7 +69,7 @@ Examples:
 @save_efuse_option
 @click.option("--transcript", type=click.Path(path_type=Path), help="File for all events, one JSON object per line.")
 @click.option("--stats", is_flag=True, help="Say at the end how long the run was, what fired, and its hash.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="End CMD after this time.")
+@click.option("--timeout", type=Seconds(), metavar="SECONDS", help="End CMD after this time.")
 @click.option(
     "--pace", type=click.Choice(("real", "max")), default="real", show_default=True, help="Speed of the board in real time."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simulator.cli.efuse_files import efuse_option, save_efuse_option
+from simulator.cli.seconds import Seconds
 from simulator.cli.ways import NETWORK, line_mode_option, listen_option, ways
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     metavar="ORIGIN",
     help="Let in pages from ORIGIN at --link websocket; repeatable, * for all.  [default: pages of this machine]",
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Stop after this time.")
+@click.option("--timeout", type=Seconds(), metavar="SECONDS", help="Stop after this time.")
 def command(
     *,
     boards: tuple[str, ...],
@@ -100,6 +101,8 @@ def command(
         raise click.UsageError("--efuse and --save-efuse are for a single board: no two chips have the same eFuses")
     if save_efuse and not save_efuse.parent.is_dir():
         raise click.BadParameter(f"cannot write {save_efuse}: there is no such folder", param_hint="--save-efuse")
+    if save_efuse and save_efuse.is_dir():
+        raise click.BadParameter(f"cannot write {save_efuse}: it is a folder", param_hint="--save-efuse")
     openings = ways(listen, line_mode, links, origins)
     import shlex
     import signal
@@ -161,9 +164,9 @@ def command(
 
 
 def _save_efuse(path: Path, world: World) -> None:
-    from simulator.flashers.job import save
+    from flashcore.whole_file import write_whole
 
     try:
-        save(path, world.efuse_image())
+        write_whole(path, world.efuse_image())
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error.strerror}") from error

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flashcore.errors import ScenarioError
+from flashcore.whole_file import write_whole
 from simulator.scenario import Scenario, World
 
 
@@ -31,13 +32,15 @@ class Request:
         """Check what can be checked before anything is started.
 
         Raises:
-            ScenarioError: The board is unknown, a file is missing, or the folder of a file to be written is.
+            ScenarioError: The board is unknown, a file is missing, or a file to be written has no folder, or is one.
             PlanError: A fault is unknown or malformed.
         """
         self.scenario.check()
         for path in (self.save_flash, self.save_efuse, self.transcript):
             if path and not Path(path).parent.is_dir():
                 raise ScenarioError(f"cannot write {path}: there is no such folder")
+            if path and Path(path).is_dir():
+                raise ScenarioError(f"cannot write {path}: it is a folder")
 
     def to_json(self) -> str:
         """Return the request as JSON."""
@@ -122,8 +125,8 @@ def conclude(request: Request, world: World, problems: tuple[str, ...] = ()) -> 
     """
     found = list(problems)
     files: tuple[tuple[str, Callable[[Path], None]], ...] = (
-        (request.save_flash, lambda path: save(path, world.flash_image())),
-        (request.save_efuse, lambda path: save(path, world.efuse_image())),
+        (request.save_flash, lambda path: write_whole(path, world.flash_image())),
+        (request.save_efuse, lambda path: write_whole(path, world.efuse_image())),
         (request.transcript, lambda path: _save_transcript(path, world)),
     )
     for path, write in files:
@@ -140,17 +143,6 @@ def conclude(request: Request, world: World, problems: tuple[str, ...] = ()) -> 
         gaps=tuple(dict.fromkeys(world.journal.gaps)),
         problems=tuple(found),
     )
-
-
-def save(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def _save_transcript(path: Path, world: World) -> None:

@@ -50,8 +50,11 @@ class Address:
         """Return what ``HOST``, ``HOST:PORT``, ``[IPV6]`` or ``[IPV6]:PORT`` means.
 
         Raises:
-            ValueError: It cannot be read, or the port is none.
+            ValueError: It cannot be read, or the port is none. An empty text is no address either: it would be all interfaces,
+                and is what an unset variable of a shell leaves.
         """
+        if not text.strip():
+            raise ValueError(f"{text!r}: expected HOST or HOST:PORT; 0.0.0.0 is all interfaces")
         if text.startswith("["):
             host, closed, rest = text[1:].partition("]")
             if not closed or rest[:1] not in ("", ":"):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flashcore.errors import ScenarioError
+from flashcore.whole_file import WholeFile
 from simulator.record.events import Event
 
 BYTE_KINDS = frozenset({"h2d", "d2h"})
@@ -35,11 +36,10 @@ def from_line(line: str) -> Event:
 
 def write(path: Path, events: Iterable[Event]) -> None:
     """Write a transcript; the file appears whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with WholeFile(path) as file:
         for event in events:
-            file.write(to_line(event) + "\n")
-    partial.replace(path)
+            file.write(f"{to_line(event)}\n".encode())
+        file.keep()
 
 
 def read(path: Path) -> Iterator[Event]:
