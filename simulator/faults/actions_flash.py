@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from simulator.faults.sharing import also_hook
+
 if TYPE_CHECKING:
     from simulator.chip.flash_effect import FlashEffect, FlashOperation
     from simulator.chip.nor_flash import NorFlash
@@ -221,21 +223,18 @@ _PROTECT_ALL = 0x1C
 def _protect(flash: NorFlash, *, locked: bool, holds: Callable[[], bool], struck: Callable[[str], None]) -> Callable[[], None]:
     from simulator.chip.flash_effect import FlashEffect, FlashOperation
 
-    earlier = flash.hook
-
-    def asked(operation: FlashOperation, offset: int, length: int) -> FlashEffect | None:
-        effect = None if earlier is None else earlier(operation, offset, length)
+    def asked(operation: FlashOperation, _offset: int, _length: int) -> FlashEffect | None:
         if not holds():
-            return effect
+            return None
         if operation is FlashOperation.STATUS_WRITE:
-            return FlashEffect(ignore=True) if locked else effect
+            return FlashEffect(ignore=True) if locked else None
         if flash.status.protects_all:
             struck("protected")
-        return effect
+        return None
 
     flash.status.write(1, _PROTECT_ALL, volatile=False)
     flash.status.keeps_protection = holds
-    flash.hook = asked
+    flash.hook = also_hook(flash.hook, asked)
 
     def undo() -> None:
         flash.status.keeps_protection = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.faults.sharing import also_hook
 from simulator.kernel import S
 
 if TYPE_CHECKING:
@@ -49,22 +50,20 @@ def weaken(action: WeakSupply, board: Board, holds: Callable[[], bool], struck: 
     from simulator.chip.soc import ResetCause
 
     kernel, flash, soc = board.kernel, board.soc.flash, board.soc
-    earlier = flash.hook
     level, seen_ns = action.charge, kernel.now
 
     def asked(operation: FlashOperation, offset: int, length: int) -> FlashEffect | None:
         nonlocal level, seen_ns
-        effect = None if earlier is None else earlier(operation, offset, length)
         if not holds():
-            return effect
+            return None
         level = min(action.charge, level + (kernel.now - seen_ns) / S * action.recover) - _DRAWS[operation.name]
         seen_ns = kernel.now
         if level > 0:
-            return effect
+            return None
         level = action.charge
         struck(f"gave way at {operation.name.lower()} 0x{offset:x}")
         # Not at once: the operation belongs to a command that must come to its end in the caller first.
         kernel.at(kernel.now, lambda: soc.reset(ResetCause.RTCWDT_BROWN_OUT_RESET))
         return FlashEffect(ignore=True)
 
-    flash.hook = asked
+    flash.hook = also_hook(flash.hook, asked)

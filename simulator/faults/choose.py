@@ -15,14 +15,15 @@ from simulator.faults import triggers
 from simulator.faults.actions_flash import matches
 from simulator.faults.frames import FrameFollower, FrameId
 from simulator.faults.model import STREAMS, Where
+from simulator.faults.sharing import also_ask, also_hook
 from simulator.faults.triggers import Trigger
 from simulator.kernel import S
 from simulator.wire import Chunk, Tap, Taps
 
 if TYPE_CHECKING:
     from simulator.board.board import Board
-    from simulator.chip.flash_effect import FlashEffect, FlashOperation
-    from simulator.chip.gate import CommandEffect, Gate
+    from simulator.chip.flash_effect import FlashOperation
+    from simulator.chip.gate import CommandEffect
     from simulator.faults.bench import Bench
     from simulator.rng import Dice
 
@@ -217,28 +218,12 @@ def _seen_command(counter: Counter, bench: Bench, tell: Callable[[], None], opco
 
 
 def _watch_flash(board: Board, counter: Counter, bench: Bench, tell: Callable[[], None]) -> None:
-    earlier = board.soc.flash.hook
-
-    def asked(operation: FlashOperation, offset: int, length: int) -> FlashEffect | None:
+    def asked(operation: FlashOperation, offset: int, length: int) -> None:
         if counter.picks(operation=operation):
             bench.kernel.at(bench.kernel.now, tell)
-        return None if earlier is None else earlier(operation, offset, length)
 
-    board.soc.flash.hook = asked
-
-
-def also_ask(earlier: Gate | None, later: Gate) -> Gate:
-    """Return a gate that asks both, and lets the earlier one win."""
-    if earlier is None:
-        return later
-
-    def both(opcode: int, size: int) -> CommandEffect:
-        from simulator.chip.gate import UNHARMED
-
-        first, second = earlier(opcode, size), later(opcode, size)
-        return second if first is UNHARMED else first
-
-    return both
+    flash = board.soc.flash
+    flash.hook = also_hook(flash.hook, asked)
 
 
 class _ByteWatch:

@@ -21,8 +21,9 @@ from simulator.faults.actions_power import PowerAction, weaken
 from simulator.faults.actions_stream import StreamAction, stream_effect
 from simulator.faults.active import ActiveFault
 from simulator.faults.bench import Bench
-from simulator.faults.choose import Choice, also_ask, board_of, picks_at, streams_of, watch
+from simulator.faults.choose import Choice, board_of, picks_at, streams_of, watch
 from simulator.faults.model import Fault
+from simulator.faults.sharing import also_ask, also_hook
 from simulator.faults.stream import StreamFault
 from simulator.faults.talk import TalkFault
 from simulator.kernel import S
@@ -122,17 +123,15 @@ def _at_commands(active: ActiveFault, action: ChipAction | CrashStub, bench: Ben
 def _at_flash(active: ActiveFault, action: FlashAction, bench: Bench, dice: Dice) -> None:
     flash = board_of(bench, active.name).soc.flash
     choice = Choice(active.fault.where, active.fault.when, bench, dice)
-    earlier = flash.hook
 
     def asked(operation: FlashOperation, offset: int, length: int) -> FlashEffect | None:
-        before = None if earlier is None else earlier(operation, offset, length)
         takes = choice.takes(operation=operation)
         if not takes or not active.holds or not concerns(action, operation, offset, length):
-            return before
+            return None
         active.struck(f"{operation.name.lower()} 0x{offset:x}")
         return flash_effect(action, dice, offset, length)
 
-    flash.hook = asked
+    flash.hook = also_hook(flash.hook, asked)
 
 
 def _at_lines(active: ActiveFault, action: LineAction, bench: Bench, dice: Dice) -> None:
