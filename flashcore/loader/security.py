@@ -75,24 +75,26 @@ def check(target: Target, regions: Sequence[Region], *, force: bool) -> None:
     security = read(target)
     place, table = target.chip.bootloader_offset, target.chip.partition_table_offset
     if security.encrypted:
-        text = "flash encryption is on: the chip decrypts what it reads, so it cannot use plain data"
-        if not force:
-            raise ImageError(
-                text,
-                hint="let the device update itself, or write pre-encrypted images; --force writes all the same",
-                code="image.encrypted_flash",
-            )
-        target.session.found("image.encrypted_flash", text)
+        error = ImageError(
+            "flash encryption is on: the chip decrypts what it reads, so it cannot use plain data",
+            hint="let the device update itself, or write pre-encrypted images; --force writes all the same",
+            code="image.encrypted_flash",
+        )
+        _refuse(target, error, force=force)
     touches_bootloader = any(region.offset < table and region.end > place for region in regions)
     if security.secure_boot and touches_bootloader:
-        text = f"secure boot V{security.secure_boot} is on: a boot loader without the right signature makes the chip useless"
-        if not force:
-            raise ImageError(
-                text,
-                hint="leave the boot loader out, it needs no update; --force writes it all the same",
-                code="image.secure_boot",
-            )
-        target.session.found("image.secure_boot", text)
+        error = ImageError(
+            f"secure boot V{security.secure_boot} is on: a boot loader without the right signature makes the chip useless",
+            hint="leave the boot loader out, it needs no update; --force writes it all the same",
+            code="image.secure_boot",
+        )
+        _refuse(target, error, force=force)
+
+
+def _refuse(target: Target, error: ImageError, *, force: bool) -> None:
+    if not force:
+        raise error
+    target.session.found(error.code, error.message)
 
 
 def _words(loader: Loader) -> tuple[int, int]:
