@@ -41,7 +41,7 @@ KERNEL = below("simulator.clock", "simulator.kernel", "simulator.rng", "simulato
 BOARD = HOST | KERNEL | below("simulator.chip", "simulator.board")
 FAULTS = BOARD | below("simulator.faults")
 DESK = FAULTS | below("simulator.links.virtual", "simulator.host")
-LINKS = DESK | below("simulator.record", "simulator.scenario", "simulator.links", "simulator.proxy")
+LINKS = DESK | below("simulator.record", "simulator.scenario", "simulator.links")
 RUNS = LINKS | below("simulator.preload")
 REPORTS = RUNS | below("simulator.flashers", "simulator.campaign", "simulator.scorecard", "simulator.testing")
 
@@ -77,7 +77,6 @@ LAYERS: Mapping[str, frozenset[str]] = {
     "simulator.outset": FAULTS,
     "simulator.scenario": DESK | below("simulator.record", "simulator.outset"),
     "simulator.links": LINKS,
-    "simulator.proxy": LINKS,
     "simulator.testing": RUNS | below("simulator.flashers"),
     "simulator.preload": DESK,
     "simulator.flashers": RUNS,
@@ -327,6 +326,12 @@ def test_the_project_obeys(rule: Rule) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_walk_reaches_the_sources_of(package: str) -> None:
     assert f"{package}.cli" in {module.name for module in modules(ROOT)}
+
+
+def test_each_row_of_the_law_is_about_something_that_exists() -> None:
+    names = {module.name for module in modules(ROOT)}
+    allowed = {name for row in LAYERS.values() for name in row}
+    assert {row for row in LAYERS.keys() | allowed if row not in names} == set()
 
 
 def test_the_files_searched_for_machine_paths_include_this_one() -> None:

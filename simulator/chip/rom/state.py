@@ -1,7 +1,7 @@
 """What the ROM's loader remembers between two commands, and the answer it builds.
 
 Nearly everything odd about the ROM's answers is memory that is not cleared: one buffer for requests, one for answers,
-one pair of status bytes, one value word. The commands work on this state through small helpers, so that each oddity has
+one pair of status bytes, one value word. The commands work on this state through a few functions, so that each oddity has
 one place.
 
 Source: oracle facts 13, 18 to 21, 28. Fidelity: recorded, where not stated otherwise.
