@@ -239,6 +239,19 @@ def test_a_diagnosis_may_stand_beside_what_is_always_said_and_on_two_lines() -> 
     assert told_by(("noise",), "Invalid head of packet (0x90): Possible serial noise or corruption.") == "noise"
 
 
+@pytest.mark.parametrize(
+    "messages",
+    [
+        "No more data to read from the serial port. This can have many causes, for troubleshooting steps visit: https://x",
+        "Serial data stream stopped: Possible serial noise or corruption.",
+    ],
+)
+def test_that_nothing_comes_is_a_diagnosis_only_where_the_chip_falls_silent_for_good(messages: str) -> None:
+    told = [name for name in presets.names() if told_by(presets.preset(name).accept, messages)]
+    assert told
+    assert [name for name in told if not name.startswith("silent-from-")] == []
+
+
 @pytest.mark.parametrize("name", presets.names())
 def test_every_preset_says_which_diagnoses_are_right(name: str) -> None:
     assert presets.preset(name).accept
