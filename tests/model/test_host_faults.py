@@ -229,6 +229,14 @@ def test_a_fault_healed_by_the_other_port_is_over_once_that_was_used(monkeypatch
     assert b"rst:0x1" in heard(place.host.open(apple))
 
 
+def test_a_fault_healed_by_plugging_in_again_is_over_when_the_device_came_back() -> None:
+    place = world("d2h:always:drop:heals=replug", "usb:at(3):disconnect(back=1)")
+    assert heard(place.host.open(PORT)) == b""
+    assert heard(place.host.open(PORT)) == b""
+    wait(place, 3)
+    assert b"rst:0x1" in heard(place.host.open(PORT))
+
+
 def test_what_a_program_left_open_is_closed_as_the_system_closes_it() -> None:
     place = world()
     place.host.open(PORT).set_lines(dtr=True, rts=True)

@@ -102,3 +102,8 @@ def test_delays_of_frames_that_come_together_do_not_add_up() -> None:
 def test_short_runs_pass_where_the_rule_spares_them() -> None:
     long, short = line(bytes(65)), line(bytes(64), S)
     assert through("h2d:always:drop:heals=shorter(64)", long, short) == [short]
+
+
+def test_slow_runs_pass_where_the_rule_spares_them() -> None:
+    fast, slow = line(b"fast", baud=460800), line(b"slow", S, baud=115200)
+    assert through("h2d:always:drop:heals=lower_baud(115200)", fast, slow, line(b"fast", 2 * S, baud=230400)) == [slow]
