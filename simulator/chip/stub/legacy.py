@@ -16,6 +16,7 @@ from simulator.chip.gate import UNHARMED
 from simulator.chip.memory import BusFault
 from simulator.chip.registers import UART0, UART_CLKDIV
 from simulator.chip.soc import Soc
+from simulator.chip.stub import tampering
 from simulator.chip.stub.answers import OHAI, STATUS_LENGTH, SYNC_ANSWERS, header
 from simulator.chip.stub.catalogue import KnownStub
 from simulator.chip.stub.crash import crash
@@ -76,18 +77,14 @@ class LegacyStub:
         assert buffer is not None, "taken only when something has come"
         gate = self._soc.gate
         effect = UNHARMED if gate is None else gate(buffer[1], buffer[2] | buffer[3] << 8)
-        if effect.silent:
-            self._idle()
-        elif effect.crash is not None and buffer[1] != Opcode.MEM_END:
-            self._soc.crash(effect.crash, effect.restart_ns)
-        else:
-            if effect.crash is not None:
-                self._soc.doom(effect.crash, effect.restart_ns)
-            refusal = StubStatus.NOT_IMPLEMENTED if effect.unknown else effect.status
-            if effect.late_ns:
-                self._soc.after(effect.late_ns, lambda: self._carry_out(buffer, refusal))
-            else:
-                self._carry_out(buffer, refusal)
+        tampering.take(
+            self._soc,
+            buffer[1],
+            effect,
+            unknown=StubStatus.NOT_IMPLEMENTED,
+            carry_out=lambda refusal: self._carry_out(buffer, refusal),
+            idle=self._idle,
+        )
 
     def _carry_out(self, buffer: bytearray, refusal: int | None) -> None:
         """Do what the frame asks for and answer, or answer with `refusal` only."""

@@ -8,13 +8,12 @@ Source: oracle facts 70 to 80; stub_e5_2.json.
 
 from __future__ import annotations
 
-from flashcore.protocol.opcodes import Opcode, StubStatus
+from flashcore.protocol.opcodes import StubStatus
 from flashcore.protocol.packet import HEADER
-from simulator.chip.gate import UNHARMED, CommandEffect
 from simulator.chip.memory import BusFault
 from simulator.chip.registers import UART0, UART_CLKDIV
 from simulator.chip.soc import Soc
-from simulator.chip.stub import divider
+from simulator.chip.stub import divider, tampering
 from simulator.chip.stub.answers import OHAI, answer
 from simulator.chip.stub.catalogue import KnownStub
 from simulator.chip.stub.crash import crash
@@ -93,21 +92,15 @@ class ModernStub:
         gate = self._soc.gate
         if gate is None or len(frame) < HEADER.size:
             self._carry_out(frame, None)
-        else:
-            self._tampered(frame, gate(frame[1], len(frame) - HEADER.size))
-
-    def _tampered(self, frame: bytes, effect: CommandEffect) -> None:
-        if effect is UNHARMED:
-            self._carry_out(frame, None)
-        elif effect.silent:
-            self._idle()
-        elif effect.crash is not None and frame[1] != Opcode.MEM_END:
-            self._soc.crash(effect.crash, effect.restart_ns)
-        else:
-            if effect.crash is not None:
-                self._soc.doom(effect.crash, effect.restart_ns)
-            refusal = StubStatus.BAD_COMMAND if effect.unknown else effect.status
-            self._soc.after(effect.late_ns, lambda: self._carry_out(frame, refusal))
+            return
+        tampering.take(
+            self._soc,
+            frame[1],
+            gate(frame[1], len(frame) - HEADER.size),
+            unknown=StubStatus.BAD_COMMAND,
+            carry_out=lambda refusal: self._carry_out(frame, refusal),
+            idle=self._idle,
+        )
 
     def _carry_out(self, frame: bytes, refusal: int | None) -> None:
         """Do what the frame asks for and answer, or answer with `refusal` only."""
