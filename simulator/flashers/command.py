@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
+from simulator.flashers.images import content
 from simulator.flashers.interpreter import CommandError, locate, require_version, resolve
 from simulator.flashers.real_time import Started, run_real
 from simulator.flashers.shards import run_shard
@@ -97,12 +98,3 @@ class CommandAdapter:
             target = str(Path(found.target).resolve()) if found.kind == "script" else found.target
             program = {"kind": found.kind, "target": target}
             yield from run_shard(self.name, found.interpreter, program, items, folder, wall_s=WALL_S)
-
-
-def content(files: Sequence[str]) -> bytes | None:
-    """Return what `files` hold, in their order; ``None`` if there are none or one is missing."""
-    try:
-        parts = [Path(name).read_bytes() for name in files]
-    except OSError:
-        return None
-    return b"".join(parts) if parts else None

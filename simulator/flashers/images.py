@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -118,3 +119,12 @@ def file_of(image: Image, folder: Path) -> Path:
     if not path.exists():
         path.write_bytes(image.data())
     return path
+
+
+def content(files: Sequence[str]) -> bytes | None:
+    """Return what a flasher has written to `files`, in their order; ``None`` if there are none or one is missing."""
+    try:
+        parts = [Path(name).read_bytes() for name in files]
+    except OSError:
+        return None
+    return b"".join(parts) if parts else None

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
-from simulator.flashers.command import content
 from simulator.flashers.environments import FlasherEnvironmentError
-from simulator.flashers.images import file_of
+from simulator.flashers.images import content, file_of
 from simulator.flashers.real_time import Started, run_real
 from simulator.flashers.task import Task
 

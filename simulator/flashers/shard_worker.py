@@ -130,6 +130,7 @@ def _carry_out(
     from simulator.flashers.adapter import NOTHING, Result
     from simulator.flashers.ending import crashed
     from simulator.flashers.evidence import Watch, WorldFailureError
+    from simulator.flashers.images import content
     from simulator.flashers.plug import by_name, plug_in
     from simulator.flashers.task import Task
 
@@ -154,7 +155,7 @@ def _carry_out(
     problem, evidence = end.problem, NOTHING
     try:
         failed = end.status != 0 and not problem
-        evidence = watch.evidence(failed=failed, read=_content(item["files"]) if not failed else None)
+        evidence = watch.evidence(failed=failed, read=content(item["files"]) if not failed else None)
     except WorldFailureError as failure:
         problem = problem or f"the simulator failed: {failure}"
     result = Result(
@@ -228,18 +229,6 @@ def _place(hang: BaseException, folders: dict[str, str]) -> str:
             found = f", in {code.co_name} at {os.path.basename(code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found
-
-
-def _content(files: list[str]) -> bytes | None:
-    """Return what the flasher wrote to `files`, in their order; ``None`` if there are none or one is missing."""
-    parts: list[bytes] = []
-    for name in files:
-        try:
-            with open(name, "rb") as file:
-                parts.append(file.read())
-        except OSError:
-            return None
-    return b"".join(parts) if parts else None
 
 
 def _status(code: object) -> int:
