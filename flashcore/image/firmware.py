@@ -124,11 +124,6 @@ class Firmware:
         return self.header.entry
 
     @property
-    def is_intact(self) -> bool:
-        """Whether checksum and digest fit the data."""
-        return self.checksum == self.actual_checksum and self.digest == self.actual_digest
-
-    @property
     def role(self) -> Role:
         """What it is meant to be."""
         mapped = any(segment.kind.is_flash_mapped for segment in self.segments)

@@ -43,7 +43,7 @@ class BridgeSpec:
         serial: USB serial number; empty where the part has none.
         ports: Port name by driver; ``{n}`` is a number that the system assigns, ``{serial}`` the serial number. A driver
             without an entry does not exist.
-        max_baud: Highest rate in baud.
+        max_baud: Highest rate in baud; it goes no faster, whatever it is told.
         latency_ns: Interval at which received bytes are handed to the host, in nanoseconds.
         out_latency_ns: From the host's write to the first bit on the wire.
         packet_bytes: Bytes per USB packet.

@@ -8,7 +8,7 @@ and nothing is changed, so a recorded run is the same run as an unrecorded one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
@@ -146,13 +146,3 @@ class _Ends:
         if position is not None:
             self._latest, self._set_out_ns = Crossing(self._way, position, chunk, self._line), self._kernel.now
             self._recorder.crossings.append(self._latest)
-
-
-def of_transcript(events: Iterable[Event]) -> list[Crossing]:
-    """Return the crossings of a run of which only the journal is left; all bytes arrive as they were sent."""
-    crossings: list[Crossing] = []
-    for position, event in enumerate(events):
-        if event.kind in (Way.TO_CHIP, Way.TO_HOST):
-            chunk = Chunk(event.content, event.at_ns, 0, 0)
-            crossings.append(Crossing(Way(event.kind), position, chunk, arrived=[chunk]))
-    return crossings

@@ -108,7 +108,7 @@ def ladder(events: Sequence[Event], crossings: Sequence[Crossing], lines: Mappin
 
     Args:
         events: The journal's events.
-        crossings: What crossed, from a recorder or of a transcript.
+        crossings: What crossed, from a recorder.
         lines: Of events that are not of the line that the run is about: the name of their port, by their positions.
     """
     lines = lines or {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flashcore.errors import ScenarioError
-from simulator.board.board import Board, HostLines
+from simulator.board.board import Board, HostBaud, HostLines
 from simulator.board.bridge import BRIDGES, Driver, bridge
 from simulator.board.presets import PRESETS, preset
 from simulator.chip.config import ORACLE
@@ -88,6 +88,14 @@ def test_a_micro_controller_as_an_adapter_passes_no_lines() -> None:
     board.advance(board.submit(HostLines(dtr=False, rts=True)) + 50_000_000)
     assert board.reset_circuit.enabled
     assert board.soc.boots == 1
+
+
+def test_an_adapter_goes_no_faster_than_it_can_whatever_it_is_told() -> None:
+    board = Board(replace(preset("esp32-devkitc"), bridge=bridge("CP2102")))
+    board.submit(HostBaud(921_600))
+    assert board.adapter.baudrate == 921_600
+    board.submit(HostBaud(2_000_000))
+    assert board.adapter.baudrate == 1_000_000
 
 
 def test_an_adapter_without_a_driver_has_no_port_there() -> None:
