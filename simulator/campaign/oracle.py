@@ -143,7 +143,7 @@ def _verdict(case: Case, result: Result, clean_s: float) -> tuple[Verdict, str]:
     if result.hung:
         return Verdict.HUNG, "it waited for something that never comes"
     if result.traceback:
-        return Verdict.CRASHED, f"it ended in a traceback, exit status {result.status}"
+        return Verdict.CRASHED, f"it ended in an error that it did not handle, exit status {result.status}"
     recovers = result.status == 0 and case.transient
     bound = SLOWER * clean_s + GRACE_S if recovers else limit_s(clean_s)
     if evidence.virtual_s > bound:
@@ -174,6 +174,8 @@ def _missing(case: Case, evidence: Evidence) -> str:
 
 
 def _of_failure(case: Case, result: Result) -> tuple[Verdict, str]:
+    if not case.faults and result.evidence.recoverable:
+        return Verdict.FAILED_MISDIAGNOSED, f"it stopped with exit status {result.status}, and nothing was wrong"
     if case.job.untouched and result.evidence.touched:
         return Verdict.FAILED_MISDIAGNOSED, "it refused only when it had changed the flash already"
     if not case.accept:

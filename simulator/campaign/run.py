@@ -47,7 +47,24 @@ def processes(jobs: int) -> Executor:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_heed)
+
+
+def interrupt() -> None:
+    """Have the processes of `processes` end what they are doing, and all that they started for it."""
+    from multiprocessing import active_children
+
+    for worker in active_children():
+        worker.terminate()
+
+
+def _heed() -> None:
+    """Leave a Ctrl-C to the process that asked for the work; when that one says so, clean up and end."""
+    import signal
+    import sys
+
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def clean_cases(cases: Iterable[Case]) -> list[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 _FAILED = 70
@@ -11,6 +12,10 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    for name in ("SIGTERM", "SIGHUP"):
+        # As Ctrl-C does, they end what was started too; nohup ignores the second, and that is to stay.
+        if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()

@@ -148,7 +148,7 @@ def _score(
     forms: Forms,
     resume: Path | None,
 ) -> int:
-    from simulator.campaign.run import clean_cases, ladders, processes, run, run_clean
+    from simulator.campaign.run import clean_cases, interrupt, ladders, processes, run, run_clean
     from simulator.campaign.store import Store
     from simulator.cli.verdicts import show
     from simulator.scorecard.collect import collect, worth_a_ladder
@@ -176,9 +176,13 @@ def _score(
                 finished.append(record)
         except KeyboardInterrupt:
             interrupted = True
+            interrupt()
         records += sorted(finished, key=lambda record: place[record.case.id])
         shown = worth_a_ladder(records) if forms.need_ladders and not interrupted else []
         drawn = ladders(shown, adapters, executor)
+    except KeyboardInterrupt:
+        interrupt()
+        raise
     finally:
         executor.shutdown(cancel_futures=True)
         if store is not None:

@@ -105,7 +105,6 @@ def command(
         raise click.BadParameter(f"cannot write {save_efuse}: it is a folder", param_hint="--save-efuse")
     openings = ways(listen, line_mode, links, origins)
     import shlex
-    import signal
     from tempfile import TemporaryDirectory
 
     from simulator.clock import monotonic_ns
@@ -114,10 +113,6 @@ def command(
     from simulator.preload import build, environment
     from simulator.scenario import Scenario
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
     pump.load_all()
     library = build.library() if lines else None
     with ExitStack() as stack:

@@ -73,7 +73,7 @@ class Child:
     @property
     def running(self) -> bool:
         """Whether CMD has not ended yet."""
-        return self._process.poll() is None
+        return self._watcher.is_alive()
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until CMD ends, at most `timeout_s` seconds; tell whether it has."""
@@ -86,14 +86,14 @@ class Child:
         self._signal(signal.SIGTERM)
         self.wait(GRACE_S)
         self._signal(signal.SIGKILL)
-        self._process.wait()
+        self._watcher.join()
 
     def interrupt(self) -> None:
         """Pass a Ctrl-C on to CMD's group."""
         self._signal(signal.SIGINT)
 
     def close(self) -> int:
-        """Make sure that CMD has ended, take the terminal back, and return the exit status as a shell reports it.
+        """Make sure that CMD and all of its group have ended, take the terminal back, and return its exit status as a shell.
 
         Closing twice is harmless.
         """
@@ -102,6 +102,8 @@ class Child:
             if self.running:
                 self.end()
             self._watcher.join()
+            # What CMD has started and left. Until CMD itself is waited for, its group's number can be no other's.
+            self._signal(signal.SIGKILL)
             for descriptor in (self._ended, self._announce):
                 os.close(descriptor)
             self._terminal.take_back()

@@ -10,7 +10,20 @@ _CRASH = re.compile(
     r"^\s*Traceback \(most recent call last\)|^thread '.*' panicked at|^panic: |^Node\.js v\d+\.|^Segmentation fault",
     re.MULTILINE,
 )
-_DEADLY = {128 + number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)}
+_DEADLY = {
+    128 + number
+    for number in (
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGILL,
+        signal.SIGFPE,
+        signal.SIGTRAP,
+        signal.SIGSYS,
+        signal.SIGKILL,
+    )
+}
+"""Exit statuses of a program that a signal has ended; SIGKILL is how a system ends one that takes all memory."""
 
 
 def plain(output: bytes) -> str:

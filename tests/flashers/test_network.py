@@ -103,8 +103,7 @@ def test_several_boards_and_links_are_served_by_one_process() -> None:
         "3",
         *ECHO,
     ]
-    code = f"import sys\nfrom simulator.cli.main import status_of\nsys.exit(status_of({words!r}))"
-    server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([sys.executable, "-m", "simulator", *words], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     lines = [server.stdout.readline() for _ in range(3)]
     found = [re.fullmatch(r"port: ((rfc2217|socket)://127\.0\.0\.1:\d+)  \((.*)\)\n", line) for line in lines]

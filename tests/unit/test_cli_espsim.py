@@ -166,8 +166,7 @@ def test_a_command_out_of_time_is_said(capfd: pytest.CaptureFixture[str]) -> Non
 
 def test_serve_offers_a_port_for_each_board_until_it_is_told_to_stop() -> None:
     words = ["serve", "-B", "esp32-devkitc", "-B", "ttgo-lora32-v1", *ECHO]
-    code = f"import sys; from simulator.cli.main import status_of; sys.exit(status_of({words!r}))"
-    server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([sys.executable, "-m", "simulator", *words], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     lines = [server.stdout.readline() for _ in range(2)]
     ports = [line.split()[1] for line in lines]
