@@ -16,6 +16,9 @@ from simulator.campaign.case import Case
 from simulator.campaign.oracle import Judgement, Verdict
 from simulator.flashers.adapter import Result
 
+_START = b'{"id": "'
+"""How each line of a file of results begins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -89,12 +92,14 @@ class Store:
         path: The file; it need not exist.
 
     Raises:
-        ScenarioError: It cannot be read or written.
+        ScenarioError: It cannot be read or written, or holds something else, which is left as it is.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            if path.exists() and not path.is_dir() and not _is_ours(path):
+                raise ScenarioError(f"{path} holds no results", hint="give a new file, or one that --resume has written")
             self.records = {record.key: record for record in read(path)}
             self._file: TextIO = path.open("a", encoding="utf-8")
             if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
@@ -113,11 +118,23 @@ class Store:
         self._file.close()
 
 
+def _is_ours(path: Path) -> bool:
+    """Return whether a file is empty or begins as `Record.to_line` does, even where it was cut off then.
+
+    Nothing is added to any other: it may be a scorecard, a device that never ends, or somebody's only copy of something.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(len(_START))
+    return _START.startswith(start)
+
+
 def read(path: Path) -> Iterator[Record]:
     """Yield the records of a file that can be read; a missing file has none."""
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
                 record = Record.from_line(line)

@@ -76,3 +76,28 @@ def test_no_room_for_the_output_is_one_line(words: tuple[str, str]) -> None:
     assert done.returncode == (1 if words[0] == "flashcore" else 70)
     assert len(done.stderr.splitlines()) == 1
     assert "No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b'{"meta": {}}\n', b"my only copy"])
+def test_a_file_of_something_else_is_not_added_to(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "precious"
+    path.write_bytes(content)
+    assert status_of(["score", "flashcore", "--limit", "1", "--size", "1", "--resume", str(path)]) == 2
+    assert capsys.readouterr().err.startswith(f"espsim: {path} holds no results\n")
+    assert path.read_bytes() == content
+
+
+def test_a_pipe_is_no_file_of_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert status_of(["score", "flashcore", "--limit", "1", "--size", "1", "--resume", str(path)]) == 2
+    assert "holds no results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b'{"i', b'{"id": "abc", "vers', b'{"id": "\xff\n'])
+def test_results_that_were_cut_off_go_on(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(content)
+    assert status_of(["score", "flashcore", "--limit", "1", "--size", "1", "--resume", str(path)]) == 0
+    assert path.read_bytes().startswith(content)
+    assert b'"verdict": ' in path.read_bytes().splitlines()[-1]
