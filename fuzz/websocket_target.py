@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import selectors
 import socket
 from collections import deque
@@ -348,7 +349,7 @@ def _pieces(dice: Random, payload: bytes, opcode: int) -> list[bytes]:
 
 
 def _server_said(stream: bytes) -> bytes:
-    """Return what a server said, if it is what one may say.
+    """Return what a server said, if it is what one may say, without the day and second at which it said so.
 
     Raises:
         BrokenError: It is not.
@@ -358,7 +359,10 @@ def _server_said(stream: bytes) -> bytes:
         raise BrokenError("a server answers in HTTP first", stream[:80].hex())
     if head.startswith(b"HTTP/1.1 101 "):
         _server_frames(rest)
-    return stream
+    return _DATE.sub(b"", stream, count=1)
+
+
+_DATE = re.compile(rb"(?<=\r\n)Date: [^\r\n]*\r?\n?")
 
 
 def _server_frames(stream: bytes) -> tuple[list[object], bytes]:

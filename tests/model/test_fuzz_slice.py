@@ -45,6 +45,14 @@ def test_an_input_depends_on_nothing_but_seed_and_number() -> None:
     assert len(set(before)) > len(before) // 2
 
 
+def test_what_is_heard_does_not_depend_on_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = []
+    for day in ("Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 02 Jan 1970 11:11:11 GMT"):
+        monkeypatch.setattr("email.utils.formatdate", lambda *_, day=day, **__: day)
+        marks.append([Player(SEED).play(index).outcome.mark for index in range(len(MIX)) if target_of(index) == "websocket"])
+    assert marks[0] == marks[1] != []
+
+
 def test_most_recordings_are_held_to() -> None:
     assert len(rom_corpus().short) > 1_000
     assert all(len(stub_corpus(file).short) > 150 for file in ("stub_e3", "stub_e5_1", "stub_e5_2"))
