@@ -29,11 +29,10 @@ def install() -> Callable[[], None]:
     def ioctl(
         fd: object, request: int, arg: int | bytes | bytearray | array.array[int] = 0, mutate_flag: bool = True, /
     ) -> int | bytes:
-        descriptor = fd if isinstance(fd, int) else cast("int", fd.fileno())  # type: ignore[attr-defined]
-        port = port_of(descriptor)
+        port = port_of(fd)
         request &= 0xFFFFFFFF
         if port is None or request not in (*_LINES, _WAITING, *_NOTHING_TO_DO):
-            return original(descriptor, request, arg, mutate_flag)
+            return original(cast("int", fd), request, arg, mutate_flag)
         if request in _NOTHING_TO_DO:
             return 0
         if isinstance(arg, int):
@@ -52,8 +51,9 @@ def install() -> Callable[[], None]:
     return remove
 
 
-def port_of(descriptor: int) -> Serial | None:
-    """Return the virtual port that `descriptor` belongs to, if it does."""
+def port_of(fd: object) -> Serial | None:
+    """Return the virtual port that `fd`, a descriptor or what has one, belongs to, if it does."""
+    descriptor = fd if isinstance(fd, int) else cast("int", fd.fileno())  # type: ignore[attr-defined]
     for endpoint in ENDPOINTS.values():
         for port in endpoint.opened:
             if port.fileno() == descriptor:

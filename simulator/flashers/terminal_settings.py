@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import termios
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from simulator.flashers import line_ioctl
 from simulator.links.protocol_sim import Serial
@@ -27,8 +27,7 @@ def install() -> Callable[[], None]:
         original = replaced[name] = getattr(termios, name)
 
         def call(fd: object, *arguments: Any) -> Any:
-            descriptor = fd if isinstance(fd, int) else cast("int", fd.fileno())  # type: ignore[attr-defined]
-            port = line_ioctl.port_of(descriptor)
+            port = line_ioctl.port_of(fd)
             return original(fd, *arguments) if port is None else ours(port, *arguments)
 
         setattr(termios, name, call)
