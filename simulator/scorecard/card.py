@@ -144,7 +144,7 @@ class Card(Part, frozen=True, kw_only=True):
         """
         try:
             return msgspec.json.decode(text.encode(), type=cls)
-        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             raise ScenarioError(
                 f"{source} is no scorecard: {error}", hint="give a file that espsim score --json has written"
             ) from error

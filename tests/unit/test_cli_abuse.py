@@ -101,3 +101,10 @@ def test_results_that_were_cut_off_go_on(content: bytes, tmp_path: Path) -> None
     assert status_of(["score", "flashcore", "--limit", "1", "--size", "1", "--resume", str(path)]) == 0
     assert path.read_bytes().startswith(content)
     assert b'"verdict": ' in path.read_bytes().splitlines()[-1]
+
+
+def test_a_scorecard_that_is_nested_without_end_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text('{"x": ' + "[" * 100_000 + "]" * 100_000 + "}", encoding="utf-8")
+    assert status_of(["report", str(path)]) == 2
+    assert "is no scorecard: maximum recursion depth" in capsys.readouterr().err
