@@ -7,7 +7,7 @@ what the flasher needs.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -163,6 +163,3 @@ _NAMES: Mapping[type, str] = {
 
 def _name(item: object) -> str:
     return _NAMES.get(type(item), type(item).__name__)
-
-
-Reader = Callable[[Mapping[str, object]], Table]
