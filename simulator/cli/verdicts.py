@@ -10,7 +10,7 @@ import click
 from simulator.campaign.oracle import Verdict
 from simulator.cli.tables import show_table
 from simulator.scorecard.card import Card
-from simulator.scorecard.grade import Bad, bad_kinds, changes, flashers, rows, verdicts_in_words
+from simulator.scorecard.grade import Bad, bad_kinds, changes, duty, flashers, of, rows, verdicts_in_words
 from simulator.scorecard.marks import MARKS
 from simulator.scorecard.text import plural, visible
 
@@ -35,7 +35,7 @@ def show(card: Card, before: Card | None = None) -> None:
         _show_changes(before, card)
     click.echo()
     for name, text in card.meta.coverage.items():
-        click.echo(f"{name}: {text}")
+        click.echo(f"{name}: {text}; {duty(of(card.cases, name))}")
     if not card.meta.complete:
         click.echo("interrupted: not all cases have run")
 

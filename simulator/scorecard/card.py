@@ -38,6 +38,7 @@ class Entry(Part, frozen=True, kw_only=True):
         repeat: The command that repeats it.
         after_fault_s: Virtual seconds from the first strike of a fault until it gave up or was done; ``None`` if none struck.
         reason: Why the verdict is this one.
+        transient: Whether the flasher was expected to get over it.
         exercised: Whether every planned fault struck as it was meant to.
         faults: The faults, as text or by name.
         ladder: What happened on the line, in short; empty where that was not looked at.
@@ -56,9 +57,15 @@ class Entry(Part, frozen=True, kw_only=True):
     repeat: str
     after_fault_s: float | None = None
     reason: str = ""
+    transient: bool = True
     exercised: bool = True
     faults: tuple[str, ...] = ()
     ladder: tuple[Step, ...] = ()
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether it stopped as a flasher should, at a fault that it should have got over."""
+        return self.transient and self.verdict is Verdict.FAILED_CLEAN
 
 
 class About(Part, frozen=True, kw_only=True):

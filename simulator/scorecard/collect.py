@@ -86,6 +86,7 @@ def _entry(record: Record, ladder: tuple[Step, ...]) -> Entry:
         fired=evidence.fired,
         repeat=record.case.repeat(),
         reason=record.judgement.reason,
+        transient=record.case.transient,
         exercised=evidence.exercised,
         faults=record.case.faults,
         ladder=ladder,

@@ -83,7 +83,46 @@ def of(entries: Iterable[Entry], flasher: str) -> list[Entry]:
 
 def visited(entries: Iterable[Entry]) -> int:
     """Return how many fault points the cases visited."""
-    return sum(entry.preset != CLEAN and entry.exercised and entry.verdict not in SHOWS_NOTHING for entry in entries)
+    return sum(map(_struck, entries))
+
+
+def _struck(entry: Entry) -> bool:
+    return entry.preset != CLEAN and entry.exercised and entry.verdict not in SHOWS_NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """How far a flasher did what is expected of it, over the faults that struck.
+
+    Args:
+        survived: Faults that pass, and that it got over.
+        passing: How many pass.
+        told: Faults that last, and that it got around, or stopped at with a right diagnosis.
+        lasting: How many last.
+    """
+
+    survived: int
+    passing: int
+    told: int
+    lasting: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"got over {self.survived} of {self.passing} that pass, did right by {self.told} of {self.lasting} that last"
+
+
+def duty(entries: Iterable[Entry]) -> Duty:
+    """Return how far the flasher of `entries` did its duty."""
+    struck = [entry for entry in entries if _struck(entry)]
+    passing = [entry.verdict for entry in struck if entry.transient]
+    lasting = [entry.verdict for entry in struck if not entry.transient]
+    right = (Verdict.RECOVERED, Verdict.FAILED_CLEAN)
+    return Duty(
+        survived=passing.count(Verdict.RECOVERED),
+        passing=len(passing),
+        told=sum(verdict in right for verdict in lasting),
+        lasting=len(lasting),
+    )
 
 
 def coverage(entries: Iterable[Entry], planned: int) -> str:

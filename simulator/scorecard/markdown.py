@@ -8,7 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from simulator.campaign.oracle import Verdict
 from simulator.scorecard.card import Card, Entry
-from simulator.scorecard.grade import Bad, Change, bad_kinds, called, changes, flashers, missing, of, rows, verdicts_in_words
+from simulator.scorecard.grade import (
+    Bad,
+    Change,
+    bad_kinds,
+    called,
+    changes,
+    duty,
+    flashers,
+    missing,
+    of,
+    rows,
+    verdicts_in_words,
+)
 from simulator.scorecard.text import one_line, plural, visible
 
 SHOWN = 10
@@ -77,9 +89,14 @@ def _lines(card: Card, before: Card | None) -> Iterator[str]:
 def _counts(card: Card) -> Iterator[str]:
     counted = {name: Counter(entry.verdict for entry in of(card.cases, name)) for name in card.meta.flashers}
     given = [verdict for verdict in _WORST_FIRST if any(some[verdict] for some in counted.values())]
-    header = ("flasher", *(f"{verdict}" for verdict in given), "exercised")
+    header = ("flasher", *(f"{verdict}" for verdict in given), "exercised", "duty")
     table = [
-        (escaped(title), *(str(counted[name][verdict] or "") for verdict in given), card.meta.coverage.get(name, ""))
+        (
+            escaped(title),
+            *(str(counted[name][verdict] or "") for verdict in given),
+            card.meta.coverage.get(name, ""),
+            str(duty(of(card.cases, name))),
+        )
         for name, title in flashers(card)
     ]
     yield from _table(header, table)

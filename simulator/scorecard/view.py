@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simulator.campaign.oracle import Verdict, worst_first
 from simulator.scorecard.card import About, Card, Entry
-from simulator.scorecard.grade import Bad, Row, bad_kinds, flashers, of, rows, visited
+from simulator.scorecard.grade import Bad, Duty, Row, bad_kinds, duty, flashers, of, rows, visited
 from simulator.scorecard.marks import MARKS, Mark
 from simulator.scorecard.text import plural
 
@@ -29,6 +29,7 @@ class Panel:
         counts: How often it got each verdict, the worst first.
         visited: How many fault points were visited.
         planned: Of how many.
+        duty: How far it did what is expected of it.
         virtual_s: Virtual seconds in all.
     """
 
@@ -37,6 +38,7 @@ class Panel:
     counts: tuple[tuple[Verdict, int], ...]
     visited: int
     planned: int
+    duty: Duty
     virtual_s: float
 
     @property
@@ -164,6 +166,7 @@ class View:
                 counts=tuple((verdict, counted[verdict]) for verdict in MARKS if counted[verdict]),
                 visited=visited(own),
                 planned=self.card.meta.planned.get(name, len(own)),
+                duty=duty(own),
                 virtual_s=sum(entry.virtual_s for entry in own),
             )
 

@@ -28,7 +28,7 @@ def test_smoke_prints_a_table_and_the_coverage(capsys: pytest.CaptureFixture[str
         "reply-lost-mid-write": "RECOVERED",
         "corrupt-to-device": "RECOVERED",
     }
-    assert lines[-1] == "flashcore: 5 of 5 points"
+    assert lines[-1] == "flashcore: 5 of 5 points; got over 3 of 3 that pass, did right by 2 of 2 that last"
 
 
 def test_the_json_has_meta_and_cases_and_each_case_can_be_repeated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

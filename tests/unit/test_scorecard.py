@@ -14,7 +14,7 @@ from flashcore.errors import ScenarioError
 from simulator.campaign.oracle import Verdict
 from simulator.cli.main import status_of
 from simulator.scorecard.card import Card
-from simulator.scorecard.grade import bad_kinds, changes, coverage, missing, rows
+from simulator.scorecard.grade import bad_kinds, changes, coverage, duty, missing, rows
 from simulator.scorecard.html import html
 from simulator.scorecard.junit import junit
 from simulator.scorecard.ladder_svg import ladder_svg
@@ -73,6 +73,25 @@ def test_coverage_counts_points_that_were_visited_and_show_something() -> None:
         entry(4, Verdict.FALSE_SUCCESS, exercised=False),
     ]
     assert coverage(cases, 4) == "1 of 4 points"
+
+
+def test_duty_tells_faults_that_pass_from_those_that_last() -> None:
+    cases = [
+        entry(0, preset="clean"),
+        entry(1),
+        entry(2, Verdict.FAILED_CLEAN),
+        entry(3, Verdict.FAILED_CLEAN, transient=False),
+        entry(4, transient=False),
+        entry(5, Verdict.FAILED_MISDIAGNOSED, transient=False),
+        entry(6, Verdict.NOT_EXERCISED, exercised=False),
+    ]
+    assert str(duty(cases)) == "got over 1 of 2 that pass, did right by 2 of 3 that last"
+    assert [case.falls_short for case in cases] == [False, False, True, False, False, False, False]
+
+
+def test_the_page_marks_what_should_have_been_got_over() -> None:
+    assert html(card(entry(1, Verdict.FAILED_CLEAN))).count("<small>it should get over this</small>") == 1
+    assert "<small>" not in html(card(entry(1, Verdict.FAILED_CLEAN, transient=False)))
 
 
 def test_a_row_counts_its_verdicts_the_worst_first() -> None:
