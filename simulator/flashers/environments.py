@@ -11,18 +11,23 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import venv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flashcore.errors import FlashcoreError
 
 STAMP = "made-for.json"
 """File in an environment that says that it is complete, and for what."""
+
+STOP_S = 5.0
+"""How long pip may take to clean up when it is interrupted, in seconds."""
 
 _STEPS = {
     "Collecting": "looking up",
@@ -117,7 +122,9 @@ def _make(folder: Path, python: Path, name: str, requirements: list[str], say: C
 def _run(words: list[str], say: Callable[[str], None]) -> list[str] | None:
     """Run pip and pass on what it is doing; return all its output if it fails."""
     lines: list[str] = []
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", process_group=0
+    ) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -126,9 +133,18 @@ def _run(words: list[str], say: Callable[[str], None]) -> list[str] | None:
                 if shown:
                     say(f"{_STEPS[shown[1]]} {shown[2].split(' (')[0].rpartition('/')[2]}")
         except BaseException:
-            process.terminate()
+            _stop(process)
             raise
     return lines if process.returncode else None
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End pip and the pips that it has started for building; as on a Ctrl-C it then takes its own folders away."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_S)
 
 
 def _failure(name: str, lines: list[str]) -> FlasherEnvironmentError:

@@ -16,6 +16,7 @@ from simulator.campaign import Verdict
 from simulator.campaign.case import Case
 from simulator.campaign.run import InTurn, run_clean
 from simulator.campaign.suite import Order
+from simulator.flashers import environments
 from simulator.flashers.known import adapter
 
 ESPTOOL = [sys.executable, "-m", "esptool"]
@@ -81,6 +82,23 @@ def test_what_a_program_has_started_and_left_is_ended(script: Script, tmp_path: 
     try:
         words = script(f"held = os.open({str(pipe)!r}, os.O_WRONLY)\nif os.fork() == 0:\n    time.sleep(600)")
         assert verdict(words)[0] is Verdict.FALSE_SUCCESS
+        assert ends(reader)
+    finally:
+        os.close(reader)
+
+
+def test_an_installation_that_is_interrupted_ends_with_all_it_has_started(tmp_path: Path) -> None:
+    pipe = tmp_path / "alive"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    body = f"held = os.open({str(pipe)!r}, os.O_WRONLY)\nos.fork()\nprint('Collecting esptool', flush=True)\ntime.sleep(600)"
+
+    def interrupted(text: str) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            environments._run([sys.executable, "-c", f"import os, time\n{body}"], interrupted)
         assert ends(reader)
     finally:
         os.close(reader)

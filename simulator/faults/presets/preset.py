@@ -77,7 +77,7 @@ def parse_preset(text: str, *, source: str) -> FaultPreset:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PlanError(f"{source}: {error}") from error
     result = convert(raw, FaultPreset, source=source)
     for number, pattern in enumerate(result.accept):
