@@ -118,6 +118,8 @@ def test_an_interrupted_score_leaves_no_process_and_no_file(
         f"held = os.open({str(alive)!r}, os.O_WRONLY)\nos.set_inheritable(held, True)\n"
         f"child = subprocess.Popen(['sleep', '600'], close_fds=False)\nopen({str(started)!r}, 'w').write('x')\nchild.wait()"
     )
+    # A shell's background job, as the test run may be, ignores SIGINT, and so would all that it starts.
+    before = signal.signal(number, signal.default_int_handler)
     try:
         score = subprocess.Popen(
             [sys.executable, "-m", "simulator", "score", "--command", words, "--jobs", jobs, "--size", "4096"],
@@ -127,11 +129,15 @@ def test_an_interrupted_score_leaves_no_process_and_no_file(
             text=True,
         )
         assert select.select([readers[0]], [], [], 60)[0]
-        score.send_signal(number)
-        said = score.communicate(timeout=60)[1]
+        try:
+            score.send_signal(number)
+            said = score.communicate(timeout=60)[1]
+        finally:
+            score.kill()
         assert (score.returncode, said.strip()) == (130, "espsim: interrupted")
         assert ends(readers[1])
         assert list(folder.iterdir()) == []
     finally:
+        signal.signal(number, before)
         for reader in readers:
             os.close(reader)
