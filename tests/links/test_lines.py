@@ -526,8 +526,7 @@ def test_the_options_of_a_pty_are_refused_elsewhere(capsys: pytest.CaptureFixtur
 @needs_compiler
 def test_serve_says_what_a_client_must_be_started_with(library: Path) -> None:
     words = ["serve", "-B", "esp32-devkitc", "-B", "ttgo-lora32-v1", "--lines", "--list-port"]
-    code = f"import sys; from simulator.cli.main import status_of; sys.exit(status_of({words!r}))"
-    server = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([sys.executable, "-m", "simulator", *words], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     ports = [server.stdout.readline().split()[1] for _ in range(2)]
     name, _, values = server.stdout.readline().partition(": ")

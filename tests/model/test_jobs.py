@@ -29,11 +29,16 @@ BYTES = (Image(offset=0x10000, size=8192), Image(offset=0x20000, size=4096, seed
 ADAPTER = FlashcoreAdapter(use_stub=False)
 
 
-def judged(job: Job, session: Session | None = None, **scenario: object) -> tuple[Result, Judgement]:
-    """Run a job by a session, or by flashcore, and return what came of it with its verdict."""
+def judged(
+    job: Job, session: Session | None = None, faults: tuple[str, ...] = (), **scenario: object
+) -> tuple[Result, Judgement]:
+    """Run a job by a session, or by flashcore, and return what came of it with its verdict.
+
+    `faults` are what the verdict takes to be wrong, without it being so.
+    """
     task = Task(scenario=Scenario(**scenario), job=job, limit_s=1000)  # type: ignore[arg-type]
     result = run_session(task, session) if session is not None else next(iter(ADAPTER.run([task])))
-    return result, judge(Case(flasher="x", suite="x", preset=CLEAN, job=job), result, 20.0)
+    return result, judge(Case(flasher="x", suite="x", preset=CLEAN, job=job, faults=faults), result, 20.0)
 
 
 @pytest.mark.parametrize(
@@ -187,9 +192,15 @@ def refuses_too_late(port: VirtualPort, job: Job, say: Say) -> None:
     ],
 )
 def test_a_refusal_leaves_the_flash_as_it_was_where_that_is_asked(session: Session, untouched: bool, verdict: Verdict) -> None:
-    result, judgement = judged(Job(images=BYTES, untouched=untouched), session)
+    result, judgement = judged(Job(images=BYTES, untouched=untouched), session, faults=("wrong-offset",))
     assert judgement.verdict is verdict
     assert result.evidence.recoverable is True
+
+
+def test_a_refusal_where_nothing_is_wrong_is_none() -> None:
+    result, judgement = judged(Job(images=BYTES), refuses_at_once)
+    assert judgement.verdict is Verdict.FAILED_MISDIAGNOSED
+    assert judgement.reason == f"it stopped with exit status {result.status}, and nothing was wrong"
 
 
 # --- several sessions ----------------------------------------------------------------------------------------------------
