@@ -55,6 +55,10 @@ class OwnPackages:
 
 def main() -> int:
     """Run the flasher; return the exit status where it did not end the process by itself."""
+    # Until the flasher runs, Ctrl-C ends this process without a word: a traceback would be of our own imports.
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    if on_interrupt is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     own_path = os.path.dirname(os.path.abspath(__file__))
     if sys.path and os.path.abspath(sys.path[0]) == own_path:
         del sys.path[0]
@@ -94,6 +98,7 @@ def main() -> int:
     os.environ["ESPSIM_PORT"] = by_name(endpoint, [endpoint.url])[0]
     HostFiles(world.host, pathlib.Path(job["host"]))
     signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGINT, on_interrupt)
     sys.excepthook = _report
     problems: list[str] = []
     try:

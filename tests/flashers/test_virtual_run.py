@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flashcore.errors import ScenarioError
+from simulator.flashers import bootstrap
 from simulator.flashers.interpreter import CommandError
 from simulator.flashers.job import Request
 from simulator.flashers.virtual_run import Finished, run_virtual
@@ -214,3 +216,19 @@ def test_the_same_seed_gives_the_same_events_in_another_process_and_under_anothe
         digests.add(done.stdout.strip())
     assert len(digests) == 1
     assert len(digests.pop()) == 32
+
+
+def test_ctrl_c_before_the_flasher_runs_ends_without_a_word(tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    os.mkfifo(job)
+    # A shell's background job, as the test run may be, ignores SIGINT, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        started = subprocess.Popen([sys.executable, bootstrap.__file__, job], stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    # Opening it takes until the other side does, which then waits for what never comes.
+    with job.open("w"):
+        started.send_signal(signal.SIGINT)
+        _, said = started.communicate(timeout=60)
+    assert (started.returncode, said) == (-signal.SIGINT, "")
