@@ -160,8 +160,9 @@ def _missing(case: Case, evidence: Evidence) -> str:
     """Return what there is to be said against a claim of success; nothing where it is true."""
     job = case.job
     if job.action == "read":
-        wrong = "what was read is not what the flash holds" * (not evidence.read_back)
-        return wrong or "the flash changed, which was to be read" * evidence.touched
+        if not evidence.read_back:
+            return "what was read is not what the flash holds"
+        return "the flash changed, which was to be read" if evidence.touched else ""
     if not evidence.holds:
         return "the flash is not blank" if job.action == "erase" else "the flash does not hold the images"
     if evidence.astray:

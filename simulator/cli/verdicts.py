@@ -35,7 +35,7 @@ def show(card: Card, before: Card | None = None) -> None:
         _show_changes(before, card)
     click.echo()
     for name, text in card.meta.coverage.items():
-        click.echo(f"{name}: {text}; {duty(of(card.cases, name))}")
+        click.echo(f"{name}: " + "; ".join(filter(None, (text, str(duty(of(card.cases, name)))))))
     if not card.meta.complete:
         click.echo("interrupted: not all cases have run")
 

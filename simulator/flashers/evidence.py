@@ -235,8 +235,11 @@ def _held(world: World, lines: tuple[bool, bool]) -> tuple[str, ...]:
         return ()
     truth = TRUTH[board.preset.wiring]
     pulls, released = truth[lines], truth[board.preset.bridge.flow_control, False]
-    texts = ("the chip is held in reset" * (pulls.en and not released.en), "IO0 is held low" * (pulls.io0 and not released.io0))
-    return tuple(text for text in texts if text)
+    held = {
+        "the chip is held in reset": pulls.en and not released.en,
+        "IO0 is held low": pulls.io0 and not released.io0,
+    }
+    return tuple(text for text, is_so in held.items() if is_so)
 
 
 def _astray(flash: bytes, before: bytes, images: Sequence[Image]) -> bool:

@@ -106,9 +106,15 @@ class Duty:
     told: int
     lasting: int
 
+    @property
+    def parts(self) -> tuple[tuple[str, int, int, str], ...]:
+        """What it did, by how many, of how many, and which; without those of which there were none."""
+        parts = (("got over", self.survived, self.passing, "that pass"), ("did right by", self.told, self.lasting, "that last"))
+        return tuple(part for part in parts if part[2])
+
     def __str__(self) -> str:
-        """Return it in words."""
-        return f"got over {self.survived} of {self.passing} that pass, did right by {self.told} of {self.lasting} that last"
+        """Return it in words; empty where nothing struck."""
+        return ", ".join(f"{did} {done} of {total} {which}" for did, done, total, which in self.parts)
 
 
 def duty(entries: Iterable[Entry]) -> Duty:
