@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
+from simulator.chip.flash_array import SECTOR
 from simulator.flashers.abilities import Abilities, Link
 from simulator.flashers.adapter import Result
 from simulator.flashers.images import file_of
@@ -17,9 +18,6 @@ from simulator.flashers.task import USUAL_BAUD, Job, Task
 
 WALL_S = 120
 """Seconds of the machine's time after which a task is ended; there for loops in which no virtual time passes."""
-
-SECTOR = 4096
-"""Unit in which esptool erases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from flashcore.errors import CancelledError, FlashcoreError
 from flashcore.port import NS_PER_S, ns
 from simulator.board.autoreset import TRUTH
+from simulator.chip.flash_array import SECTOR
 from simulator.flashers.adapter import Evidence
 from simulator.flashers.counters import EdgeCounter, FrameCounter
 from simulator.flashers.images import Image
@@ -25,9 +26,6 @@ from simulator.record.crossings import Recorder
 from simulator.record.excerpt import excerpt
 from simulator.record.ladder import ladder
 from simulator.scenario import World
-
-SECTOR = 4096
-"""Erase unit of the flash: what lies in the same sector behind an image may change."""
 
 RESCUE_S = 600.0
 """How long the session after a failed run may take, in virtual seconds."""

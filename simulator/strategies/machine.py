@@ -13,6 +13,7 @@ from typing import ClassVar, TypeVar
 from flashcore.errors import FlashcoreError
 from flashcore.image import Region
 from flashcore.port import Port
+from simulator.chip.flash_array import SECTOR
 from simulator.flashers.images import Image
 from simulator.links.protocol_sim import VirtualHang
 from simulator.scenario import Scenario
@@ -20,9 +21,6 @@ from simulator.strategies.fault_strategies import PASSING, faults
 from simulator.strategies.needed import st, stateful
 from simulator.strategies.world_strategies import images
 from simulator.testing import VirtualBoard
-
-SECTOR = 4096
-"""What is erased together: whatever shares a sector with a write may change."""
 
 SETTLE_S = 0.5
 """How long the board is left alone after a step, so that it has done what it was told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.board.presets import PRESETS, BoardPreset
+from simulator.chip.flash_array import SECTOR
 from simulator.faults.presets.schema import BoardSetup
 from simulator.flashers.images import Image
 from simulator.outset import changed
@@ -12,8 +13,6 @@ from simulator.strategies.needed import st
 
 LOCKED = ("esp32-encrypted", "esp32-encrypted-release", "esp32-secure-boot", "esp32-no-download")
 """Boards whose eFuses forbid something that a plain write needs."""
-
-SECTOR = 4096
 
 
 def boards(*, locked: bool = False) -> st.SearchStrategy[str]:
